@@ -1,0 +1,50 @@
+"""The workers: Celery is the doorbell, PostgreSQL holds the work. Settings: docs/decisions/0002."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm.settings")
+
+app = Celery("keel")
+REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+_VISIBILITY_SECONDS = 900
+
+app.conf.update(
+    broker_url=REDIS_URL,
+    task_default_queue="default",
+    task_routes={"crm.flows.tasks.walk_server": {"queue": "mt5"}},
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_acks_on_failure=True,
+    task_acks_on_timeout=True,
+    task_time_limit=300,
+    task_soft_time_limit=270,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    broker_transport_options={
+        "visibility_timeout": _VISIBILITY_SECONDS,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 30,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    },
+    visibility_timeout=_VISIBILITY_SECONDS,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    worker_max_tasks_per_child=1000,
+    worker_max_memory_per_child=400_000,
+    worker_enable_remote_control=True,
+    broker_connection_retry_on_startup=True,
+    timezone="UTC",
+    beat_max_loop_interval=1,
+    beat_schedule={
+        "wake-walkers": {"task": "crm.flows.tasks.wake_walkers", "schedule": 1.0, "options": {"expires": 2}},
+        "run-jobs": {"task": "crm.flows.tasks.wake_jobs", "schedule": 10.0, "options": {"expires": 20}},
+    },
+)
+app.set_default()
+app.autodiscover_tasks(["crm.flows"])

@@ -1,0 +1,11 @@
+"""Why a row of the MT server is held."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class HoldReason(TextChoices):
+    UNKNOWN_LOGIN = "unknown_login", _("No trading account has this login")
+    UNKNOWN_SYMBOL = "unknown_symbol", _("The symbol is not known here")
+    BAD_ROW = "bad_row", _("The server's row cannot be read")
+    OUT_OF_RANGE = "out_of_range", _("A number of the row is too large")
