@@ -1,0 +1,115 @@
+"""Keel's own processes: the command, the environment and the sign of readiness of each. docs/structure.md tells more.
+
+docker-compose.yml starts the same programs; tests/house/test_compose.py keeps both equal.
+"""
+
+import http.client
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from house.checkout import Checkout, find_checkout
+from house.commands import tool_environment
+from house.ports import LOOPBACK, answers
+from house.supervisor import Process, ReadyCheck, Supervisor, supervisor
+
+WEB_WORKERS, WEB_THREADS = 2, 4
+WORKER_PROCESSES = 2
+WORKER_QUEUES = ("default", "mt5")
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """What the MT5 server simulator is started with: its port and its own options."""
+
+    port: int
+    options: tuple[str, ...] = ()
+    name: str = "simulator"
+
+
+def web_command(*, bind: str) -> list[str]:
+    """Return the command of the web server."""
+    sizes = ["--workers", str(WEB_WORKERS), "--threads", str(WEB_THREADS)]
+    return ["gunicorn", "crm.wsgi", "--bind", bind, *sizes, "--access-logfile", "-", "--no-control-socket"]
+
+
+def worker_command() -> list[str]:
+    """Return the command of the Celery worker: every queue, prefork (a broker must not be shared by threads)."""
+    queues = ["--queues", ",".join(WORKER_QUEUES)]
+    return ["celery", "-A", "crm", "worker", *queues, "--concurrency", str(WORKER_PROCESSES), "--loglevel", "INFO"]
+
+
+def beat_command(*, schedule: str) -> list[str]:
+    """Return the command of the one clock that wakes the workers."""
+    return ["celery", "-A", "crm", "beat", "--schedule", schedule, "--loglevel", "INFO"]
+
+
+def simulator_command(*, port: int, options: Sequence[str] = ()) -> list[str]:
+    """Return the command of the MT5 server simulator."""
+    return ["python", "-m", "mt4bridge.simulator", "--port", str(port), *options]
+
+
+def keel_processes(
+    checkout: Checkout, environment: Mapping[str, str], *, web_port: int, simulators: Sequence[Simulator] = ()
+) -> dict[str, Process]:
+    """Return all of Keel's processes by name: the simulators (by their own names), web, worker, beat."""
+
+    def process(name: str, command: list[str], ready: str | int) -> Process:
+        program = [str(checkout.program(command[0])), *command[1:]]
+        if isinstance(ready, int):
+            is_ready = _web_answers(ready) if name == "web" else _port_answers(ready)
+        else:
+            is_ready = _log_says(ready)
+        return Process(name=name, command=program, environment=environment, is_ready=is_ready)
+
+    schedule = checkout.state / f"beat-schedule-{web_port}"
+    found = [process(s.name, simulator_command(port=s.port, options=s.options), s.port) for s in simulators]
+    found += [
+        process("web", web_command(bind=f"{LOOPBACK}:{web_port}"), web_port),
+        process("worker", [*worker_command(), "--hostname", f"keel-{web_port}@%h"], " ready."),
+        process("beat", beat_command(schedule=str(schedule)), "beat: Starting..."),
+    ]
+    return {process.name: process for process in found}
+
+
+@contextmanager
+def processes(
+    names: Sequence[str], environment: Mapping[str, str], *, web_port: int, simulators: Sequence[Simulator] = ()
+) -> Iterator[Supervisor]:
+    """Run the named processes of this checkout inside the block, ready from its first line on, stopped at its end.
+
+    `environment` is added to the caller's own; PostgreSQL and Valkey must be up. More can be started inside by
+    `supervisor.start([keel_processes(…)["beat"]])`.
+    :raises Trouble: one does not start."""
+    checkout = find_checkout()
+    available = keel_processes(
+        checkout, tool_environment(checkout) | dict(environment), web_port=web_port, simulators=simulators
+    )
+    with supervisor(checkout) as running:
+        running.start([available[name] for name in names])
+        yield running
+
+
+def _port_answers(port: int) -> ReadyCheck:
+    return lambda _log: answers(port)
+
+
+def _web_answers(port: int) -> ReadyCheck:
+    """Ready once a worker of the web server answers a request, with whatever status."""
+
+    def is_ready(_log: Path) -> bool:
+        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
+        try:
+            connection.request("GET", "/", headers={"Host": LOOPBACK})
+            return connection.getresponse().status > 0
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    return is_ready
+
+
+def _log_says(words: str) -> ReadyCheck:
+    return lambda log: words.encode() in log.read_bytes()
