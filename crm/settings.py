@@ -55,6 +55,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SHARED_APPS = ["django_tenants", "tenancy"]
 TENANT_APPS = [
     "django.contrib.contenttypes",
+    "django.contrib.auth",
     "django.contrib.sessions",
     "mptt",
     "core",
@@ -70,6 +71,7 @@ INSTALLED_APPS = [
     "tenancy",
     "django_tenants",
     *TENANT_APPS,
+    "django.contrib.postgres",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
@@ -83,18 +85,25 @@ TENANT_MODEL = "tenancy.Broker"
 TENANT_DOMAIN_MODEL = "tenancy.Host"
 TENANT_LIMIT_SET_CALLS = False
 AUTH_USER_MODEL = "access.User"
+AUTHENTICATION_BACKENDS = ["access.backends.SessionBackend"]
+KEEL_PROXIES = int(env("KEEL_PROXIES", "0"))
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "ui.middleware.PageHeaders",
+    "access.middleware.RequestName",
+    "django.middleware.locale.LocaleMiddleware",
     "tenancy.middleware.BrokerMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "access.middleware.SessionLimits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "ui.errors.DomainErrors",
 ]
 ROOT_URLCONF = "crm.urls"
 WSGI_APPLICATION = "crm.wsgi.application"
@@ -107,8 +116,9 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.messages.context_processors.messages",
+                "ui.context.page",
             ],
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static"],
+            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "ui.templatetags.ui"],
         },
     }
 ]
@@ -123,6 +133,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 LOGIN_URL = "/sign-in/"
+CSRF_FAILURE_VIEW = "ui.errors.csrf_failure"
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_NAME = "__Host-session" if KEEL_HTTPS else "session"
