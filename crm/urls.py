@@ -2,6 +2,11 @@
 
 from django.urls import include, path
 
+handler400 = "ui.errors.bad_request"
+handler403 = "ui.errors.permission_denied"
+handler404 = "ui.errors.page_not_found"
+handler500 = "ui.errors.server_error"
+
 urlpatterns = [
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("portal.urls")),
 ]

@@ -1,0 +1,19 @@
+"""Addresses of the portal, and of what all doors share: sign-in, languages, the brand."""
+
+from django.urls import URLPattern, include, path
+from django.views.i18n import set_language
+
+from access.decorators import public
+from portal import brand, session
+
+portal_patterns: list[URLPattern] = []
+
+urlpatterns = [
+    path("", session.start, name="start"),
+    path("sign-in/", session.sign_in_page, name="sign_in"),
+    path("sign-out/", session.sign_out, name="sign_out"),
+    path("language/", public(set_language), name="set_language"),
+    path("brand-<slug:digest>.css", brand.brand_css, name="brand_css"),
+    path("manifest.webmanifest", brand.manifest, name="manifest"),
+    path("", include((portal_patterns, "portal"))),
+]
