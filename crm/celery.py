@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm.settings")
 
@@ -13,7 +14,10 @@ _VISIBILITY_SECONDS = 900
 app.conf.update(
     broker_url=REDIS_URL,
     task_default_queue="default",
-    task_routes={"crm.flows.tasks.walk_server": {"queue": "mt5"}},
+    task_routes={
+        "crm.flows.tasks.walk_server": {"queue": "mt5"},
+        "crm.flows.tasks.rescan_server": {"queue": "mt5"},
+    },
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
@@ -41,9 +45,11 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     timezone="UTC",
     beat_max_loop_interval=1,
+    beat_schedule_filename=os.path.join(os.environ.get("KEEL_STATE_DIR", ".run"), "celerybeat-schedule"),
     beat_schedule={
         "wake-walkers": {"task": "crm.flows.tasks.wake_walkers", "schedule": 1.0, "options": {"expires": 2}},
         "run-jobs": {"task": "crm.flows.tasks.wake_jobs", "schedule": 10.0, "options": {"expires": 20}},
+        "wake-rescans": {"task": "crm.flows.tasks.wake_rescans", "schedule": crontab(hour=1, minute=10)},
     },
 )
 app.set_default()

@@ -144,6 +144,7 @@ class Deal(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(name="deal_by_server", fields=["server", "id"]),
+            models.Index(name="deal_by_server_time", fields=["server", "deal_at"]),
             models.Index(name="deal_by_account", fields=["account", "deal_at"]),
             models.Index(name="deal_by_position", fields=["account", "position"]),
         ]
@@ -181,6 +182,7 @@ class DealCursor(models.Model):
     server = models.OneToOneField("mt4bridge.MtServer", on_delete=models.PROTECT, primary_key=True, related_name="cursor")
     version = models.BigIntegerField(default=0)  # moves with every step: a step checks that it has not moved
     recorded_until = models.DateTimeField(null=True)  # deals before this moment (UTC) have been read
+    swept_at = models.DateTimeField(null=True)  # when the longer overlap was last read for edits and deletions
     judged_id = models.BigIntegerField(default=0)  # deals of this server up to this id are judged
     judged_high_at = models.DateTimeField(null=True)  # latest deal time judged so far: a deal below it is late
     complete_until = models.DateTimeField(null=True)  # server time up to which every deal is stored and judged

@@ -1,0 +1,174 @@
+"""The walk of a deal: read from the MT server, store, judge, post. One walker per server; any crash resumes.
+
+Each step reads outside any transaction and writes in one, which locks the server's cursor and checks that it has
+not moved (docs/concepts.md, "The walk of a deal")."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from commissions.services import judge_next_batch, rejudge_next_batch
+from mt4bridge.models import MtServer
+from mt4bridge.types import BadRow, DealRow, TradingServer
+from trading.cursor import get_cursor, mark_complete
+from trading.queries import logins_of, missing_keys, release_keys
+from trading.services import Reading, close_vanished_held, record_deals
+from trading.types import DealKey, RecordOutcome
+
+OVERLAP = timedelta(seconds=30)  # every round reads this much again: deals commit late on the MT server
+DEEP_OVERLAP = timedelta(minutes=15)  # and once a minute this much, for edits and deletions
+DEEP_EVERY = timedelta(minutes=1)
+AHEAD = timedelta(minutes=1)  # read past the server's clock: it tells whole seconds
+BACKFILL_STEP = timedelta(days=92)  # one step of a first read; the cursor moves after each
+JUDGE_BATCH = 100_000
+
+
+@dataclass(slots=True)
+class WalkOutcome:
+    """What one walk did."""
+
+    new: int = 0
+    revised: int = 0
+    deleted: int = 0
+    held: int = 0
+    judged: int = 0
+
+    def add(self, step: RecordOutcome) -> None:
+        self.new += step.new
+        self.revised += step.revised
+        self.deleted += step.deleted
+        self.held += step.held
+
+
+@contextmanager
+def the_only_walker(server_id: int) -> Iterator[bool]:
+    """Yield whether no other process walks this server now. A courtesy: the cursor's version is what protects."""
+    key = f"{connection.schema_name}:walk:{server_id}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [key])
+        (got,) = cursor.fetchone()
+    try:
+        yield bool(got)
+    finally:
+        if got:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [key])
+
+
+def walk(*, server: MtServer, gateway: TradingServer, now: datetime) -> WalkOutcome:
+    """Bring the store and the judgements of one server up to its present.
+
+    :raises BridgeError: the server could not be read; what was read before it is stored and judged next time.
+    :raises CursorBusy, CursorMoved: another walker is at work."""
+    outcome = WalkOutcome()
+    read_new(server=server, gateway=gateway, now=now, outcome=outcome)
+    outcome.judged = judge_all(server_id=server.pk, now=now)
+    return outcome
+
+
+def judge_all(*, server_id: int, now: datetime) -> int:
+    """Judge what is stored and drain what must be judged again; return how many judgements were written."""
+    judged = 0
+    while step := judge_next_batch(server_id=server_id, limit=JUDGE_BATCH, now=now):
+        judged += step.judged
+    while step := rejudge_next_batch(server_id=server_id, limit=JUDGE_BATCH, now=now):
+        judged += step.judged
+    mark_complete(server_id=server_id)
+    return judged
+
+
+def read_new(*, server: MtServer, gateway: TradingServer, now: datetime, outcome: WalkOutcome) -> None:
+    """Read the server from the cursor to its present, in steps that each move the cursor."""
+    server_now = gateway.server_time()
+    cursor = get_cursor(server.pk)
+    read_until = cursor.recorded_until or server.history_from
+    while server_now - read_until > BACKFILL_STEP:
+        step_end = read_until + BACKFILL_STEP
+        window = Window(since=read_until - OVERLAP, until=step_end, read_to=step_end)
+        _read_window(server, gateway, window, outcome=outcome, now=now)
+        read_until = step_end
+    deep = cursor.swept_at is None or now - cursor.swept_at >= DEEP_EVERY
+    since = read_until - (DEEP_OVERLAP if deep else OVERLAP)
+    window = Window(since=since, until=server_now, read_to=server_now + AHEAD, swept=deep)
+    _read_window(server, gateway, window, outcome=outcome, now=now)
+    _release(server, gateway, outcome=outcome, now=now)
+
+
+def rescan(*, server: MtServer, gateway: TradingServer, since: datetime, now: datetime) -> WalkOutcome:
+    """Read a past period again, whole: finds deals that were added, edited or deleted late."""
+    outcome = WalkOutcome()
+    until = get_cursor(server.pk).recorded_until or gateway.server_time()
+    _read_window(server, gateway, Window(since=since, until=until, read_to=until), outcome=outcome, now=now)
+    outcome.judged = judge_all(server_id=server.pk, now=now)
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A period to read whole: [since, read_to); the cursor moves to `until`."""
+
+    since: datetime
+    until: datetime
+    read_to: datetime
+    swept: bool = False
+
+
+def _read_window(
+    server: MtServer, gateway: TradingServer, window: Window, *, outcome: WalkOutcome, now: datetime
+) -> None:
+    """Store all deals of the window list by list, then what is gone from it, and move the cursor last."""
+    cursor = get_cursor(server.pk)
+    version, known_until = cursor.version, cursor.recorded_until
+    seen: set[DealKey] = set()
+    for rows in gateway.deals(since=window.since, until=window.read_to):
+        seen.update(_keys_before(rows, known_until))
+        step = record_deals(server_id=server.pk, version=version, reading=Reading(rows=rows), now=now)
+        version = step.version
+        outcome.add(step)
+    edge = min(known_until, window.until) if known_until else window.since
+    gone, found = _look_for_missing(server, gateway, since=window.since, until=edge, seen=seen)
+    reading = Reading(rows=found, recorded_until=window.until, gone=gone, swept=window.swept)
+    outcome.add(record_deals(server_id=server.pk, version=version, reading=reading, now=now))
+
+
+def _keys_before(rows: list[DealRow | BadRow], known_until: datetime | None) -> Iterator[DealKey]:
+    """Yield the keys of rows that may be stored already; a first read keeps none, so its memory stays flat."""
+    if known_until is not None:
+        yield from (
+            DealKey(row.ticket, row.leg)
+            for row in rows
+            if row.ticket is not None and (isinstance(row, BadRow) or row.deal_at < known_until)
+        )
+
+
+def _look_for_missing(
+    server: MtServer, gateway: TradingServer, *, since: datetime, until: datetime, seen: set[DealKey]
+) -> tuple[list[DealKey], list[DealRow | BadRow]]:
+    """Ask the server by ticket for stored deals that the window did not bring: (gone, found elsewhere).
+
+    A deal whose account is not on the server any more is kept: archived accounts take their history out of the
+    lists, and nobody's rebate is taken back for that."""
+    missing = missing_keys(server_id=server.pk, since=since, until=until, seen=seen)
+    if not missing:
+        return [], []
+    found = gateway.deals_by_ticket({key.ticket for key in missing})
+    there = {DealKey(row.ticket, row.leg) for row in found if row.ticket is not None}
+    absent = [key for key in missing if key not in there]
+    logins = logins_of(server_id=server.pk, keys=absent)
+    alive = {state.login for state in gateway.account_states(set(logins.values()))} if logins else set()
+    return [key for key in absent if logins[key] in alive], found
+
+
+def _release(server: MtServer, gateway: TradingServer, *, outcome: WalkOutcome, now: datetime) -> None:
+    """Read the rows again that somebody asked to release; whatever is still wrong with one is held anew."""
+    keys = release_keys(server_id=server.pk)
+    if not keys:
+        return
+    rows = gateway.deals_by_ticket({key.ticket for key in keys})
+    there = {DealKey(row.ticket, row.leg) for row in rows if row.ticket is not None}
+    version = get_cursor(server.pk).version
+    outcome.add(record_deals(server_id=server.pk, version=version, reading=Reading(rows=rows), now=now))
+    close_vanished_held(server_id=server.pk, keys=[key for key in keys if key not in there], now=now)

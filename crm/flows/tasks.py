@@ -1,0 +1,86 @@
+"""The doorbells: what beat and the doors ring. Thin: find what to do, one call each."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from core import jobs
+from crm.flows import account_flow, deal_flow
+from mt4bridge.errors import BridgeError
+from mt4bridge.gateways import open_gateway
+from mt4bridge.models import MtServer
+from mt4bridge.queries import servers_to_contact
+from mt4bridge.services import note_contact, note_error
+from tenancy.context import each_broker
+from tenancy.tasks import BrokerTask, PlatformTask
+from trading.errors import CursorBusy, CursorMoved
+
+logger = logging.getLogger(__name__)
+
+RESCAN = timedelta(days=14)
+_EXPIRES_S = 5
+
+
+@shared_task(base=PlatformTask, name="crm.flows.tasks.wake_walkers")
+def wake_walkers(**_: Any) -> None:
+    """Ring for every active MT server of every broker; servers in back-off are left alone."""
+    now = timezone.now()
+    for _broker in each_broker(reason="each broker's servers are walked every second"):
+        for server_id in servers_to_contact(now=now):
+            walk_server.apply_async(kwargs={"server_id": server_id}, expires=_EXPIRES_S)
+
+
+@shared_task(base=BrokerTask, name="crm.flows.tasks.walk_server")
+def walk_server(*, server_id: int, **_: Any) -> None:
+    """Walk one server once, and look at its accounts when it is time."""
+    _with_gateway(server_id, deal_flow.walk, account_flow.refresh)
+
+
+@shared_task(base=PlatformTask, name="crm.flows.tasks.wake_rescans")
+def wake_rescans(**_: Any) -> None:
+    """Ring for a nightly second look at the last days of every server."""
+    now = timezone.now()
+    for _broker in each_broker(reason="each broker's servers are read again every night"):
+        for server_id in servers_to_contact(now=now):
+            rescan_server.apply_async(kwargs={"server_id": server_id})
+
+
+@shared_task(base=BrokerTask, name="crm.flows.tasks.rescan_server")
+def rescan_server(*, server_id: int, **_: Any) -> None:
+    """Read the last days of one server again and judge what changed."""
+    since = timezone.now() - RESCAN
+    _with_gateway(server_id, lambda **call: deal_flow.rescan(since=since, **call))
+
+
+@shared_task(base=PlatformTask, name="crm.flows.tasks.wake_jobs")
+def wake_jobs(**_: Any) -> None:
+    """Ring for the due rows of every broker's job queue."""
+    for _broker in each_broker(reason="each broker has a job queue"):
+        run_jobs.apply_async(expires=60)
+
+
+@shared_task(base=BrokerTask, name="crm.flows.tasks.run_jobs")
+def run_jobs(**_: Any) -> None:
+    """Run what is due in one broker's job queue."""
+    jobs.run_due(now=timezone.now())
+
+
+def _with_gateway(server_id: int, *steps: Any) -> None:
+    """Run the steps on the server as its only walker; what goes wrong on the wire is noted for the health page."""
+    server = MtServer.objects.get(pk=server_id)
+    with deal_flow.the_only_walker(server_id) as alone:
+        if not alone:
+            return
+        try:
+            gateway = open_gateway(server)
+            for step in steps:
+                step(server=server, gateway=gateway, now=timezone.now())
+        except BridgeError as error:
+            note_error(server=server, error=error, now=timezone.now())
+        except (CursorBusy, CursorMoved):
+            logger.info("another walker was faster", extra={"server_id": server_id})
+        else:
+            note_contact(server=server, now=timezone.now())

@@ -1,0 +1,233 @@
+"""Reads: accounts, deals, held rows, books."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import F, Q, QuerySet
+from django.utils.functional import Promise
+
+from access.types import Actor
+from core.money import E8, from_e8, quantize
+from mt4bridge.enums import DealAction, DealEntry
+from trading.enums import HoldReason
+from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, TradingAccount
+from trading.types import BookSummary, DealKey
+
+_TRADES = (DealAction.BUY, DealAction.SELL)
+# Live: no higher revision of the same deal exists, and this one does not delete it.
+LIVE_SQL = """NOT {alias}.deleted AND NOT EXISTS (
+    SELECT 1 FROM trading_deal later WHERE later.server_id = {alias}.server_id AND later.ticket = {alias}.ticket
+    AND later.leg = {alias}.leg AND later.revision > {alias}.revision)"""
+
+
+def accounts_visible_to(actor: Actor) -> QuerySet[TradingAccount]:
+    """Return the trading accounts that the actor may see: staff with the right all, a client its own."""
+    rows = TradingAccount.objects.select_related("mt_group", "server", "client", "snapshot")
+    if actor.sees_all:
+        return rows if actor.has("trading.view_trading_account") else rows.none()
+    return rows.filter(client_id=actor.client_id) if actor.client_id else rows.none()
+
+
+def live_deals() -> QuerySet[Deal]:
+    """Return the deals that stand now: the highest revision of each, unless that one deletes it."""
+    return Deal.objects.extra(where=[LIVE_SQL.format(alias="trading_deal")])  # noqa: S610 -- a constant, no values in it
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTrade:
+    """One closing deal of an account, money in account currency (client's viewpoint)."""
+
+    pk: int
+    ticket: int
+    position: int
+    symbol: str
+    side: str  # buy or sell: the side of the closed position
+    entry: str
+    volume_lots: Decimal
+    price: Decimal
+    profit: Decimal
+    swap: Decimal
+    commission: Decimal
+    net: Decimal
+    currency: str
+    closed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TradePage:
+    """A page of closed trades, newest first; `next_before` continues it, None at the end."""
+
+    rows: list[ClosedTrade]
+    next_before: str | None
+
+
+def closed_trades(*, account: TradingAccount, before: str | None = None, limit: int = 25) -> TradePage:
+    """Return a page of the account's closed trades, newest first, keyset by (time, id)."""
+    deals = live_deals().filter(account=account, action__in=_TRADES).exclude(entry=DealEntry.IN)
+    if before:
+        at, pk = _keyset(before)
+        deals = deals.extra(where=["(trading_deal.deal_at, trading_deal.id) < (%s, %s)"], params=[at, pk])  # noqa: S610 -- bound
+    found = list(deals.select_related("symbol").order_by("-deal_at", "-id")[: limit + 1])
+    more = len(found) > limit
+    rows = [_closed_trade(deal, account) for deal in found[:limit]]
+    last = found[limit - 1] if more else None
+    return TradePage(rows=rows, next_before=f"{last.deal_at.isoformat()}~{last.pk}" if last else None)
+
+
+def _keyset(before: str) -> tuple[datetime, int]:
+    at, _, pk = before.partition("~")
+    return datetime.fromisoformat(at), int(pk)
+
+
+def _closed_trade(deal: Deal, account: TradingAccount) -> ClosedTrade:
+    digits = account.mt_group.currency_digits
+    profit, swap = (quantize(from_e8(value), digits) for value in (deal.profit_e8, deal.swap_e8))
+    commission = quantize(from_e8(deal.commission_e8 + deal.fee_e8), digits)
+    return ClosedTrade(
+        pk=deal.pk, ticket=deal.ticket, position=deal.position, symbol=deal.symbol.name if deal.symbol else "",
+        side="buy" if deal.action == DealAction.SELL else "sell", entry=DealEntry(deal.entry).name.lower(),
+        volume_lots=from_e8(deal.volume_closed_e8), price=quantize(from_e8(deal.price_e8), deal.digits),
+        profit=profit, swap=swap, commission=commission, net=profit + swap + commission,
+        currency=account.mt_group.currency, closed_at=deal.deal_at,
+    )  # fmt: skip
+
+
+_BOOK_SQL = """
+SELECT a.login, g.currency, g.currency_digits,
+       coalesce(sum(d.profit_e8 + d.swap_e8 + d.commission_e8 + d.fee_e8), 0),
+       coalesce(sum(d.profit_e8) FILTER (WHERE d.action IN (0, 1)), 0),
+       coalesce(sum(d.swap_e8), 0),
+       count(DISTINCT d.position) FILTER (WHERE d.position IN (
+           SELECT p.position FROM trading_deal p WHERE p.account_id = a.id AND p.action IN (0, 1) AND {live_p}
+           GROUP BY p.position
+           HAVING sum(p.volume_e8 - p.volume_closed_e8) <> sum(p.volume_closed_e8)))
+FROM trading_tradingaccount a
+JOIN trading_mtgroup g ON g.id = a.mt_group_id
+LEFT JOIN trading_deal d ON d.account_id = a.id AND d.action <> 3 AND {live_d}
+GROUP BY a.id, a.login, g.currency, g.currency_digits ORDER BY a.login
+"""
+
+
+def book_summaries() -> list[BookSummary]:
+    """Return each account's balance, closed profit, swap and open positions from the stored deals alone.
+
+    Credit operations (action 3) do not touch the balance. Source: MT5 balance reconciliation, decision 0009."""
+    sql = _BOOK_SQL.format(live_p=LIVE_SQL.format(alias="p"), live_d=LIVE_SQL.format(alias="d"))
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        rows = cursor.fetchall()
+    return [
+        BookSummary(
+            login=login, currency=currency, open=open_positions,
+            balance=_text(balance, digits), closed_profit=_text(profit, digits), swap=_text(swap, digits),
+        )
+        for login, currency, digits, balance, profit, swap, open_positions in rows
+    ]  # fmt: skip
+
+
+def _text(scaled: Decimal, digits: int) -> str:
+    return f"{quantize(Decimal(scaled) / E8, digits):f}"
+
+
+def missing_keys(*, server_id: int, since: datetime, until: datetime, seen: Collection[DealKey]) -> list[DealKey]:
+    """Return stored live deals of the window that a complete reading of it did not bring: edited away or deleted."""
+    rows = live_deals().filter(server_id=server_id, deal_at__gte=since, deal_at__lt=until).order_by("ticket", "leg")
+    keys = (DealKey(ticket, leg) for ticket, leg in rows.values_list("ticket", "leg"))
+    return [key for key in keys if key not in seen]
+
+
+def logins_of(*, server_id: int, keys: Collection[DealKey]) -> dict[DealKey, int]:
+    """Return the login of each stored deal."""
+    rows = Deal.objects.filter(server_id=server_id, ticket__in={key.ticket for key in keys}, revision=0)
+    return {DealKey(t, leg): login for t, leg, login in rows.values_list("ticket", "leg", "account__login")}
+
+
+def release_keys(*, server_id: int) -> list[DealKey]:
+    """Return the held rows that somebody asked to release."""
+    asked = HeldDeal.objects.filter(server_id=server_id, released_at__isnull=True, release_asked_at__isnull=False)
+    return [DealKey(ticket, leg) for ticket, leg in asked.order_by("pk").values_list("ticket", "leg")]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A held deal as staff see it."""
+
+    pk: int
+    server: str
+    ticket: int
+    login: int | None
+    symbol: str
+    reason: str
+    reason_label: "str | Promise"
+    detail: str
+    held_at: datetime
+    release_asked: bool
+
+
+def held_deals(*, actor: Actor, limit: int = 100) -> list[HeldRow]:
+    """Return the held deals, oldest first."""
+    if not actor.has("trading.view_held_deal"):
+        return []
+    rows = HeldDeal.objects.filter(released_at__isnull=True).select_related("server").order_by("held_at", "pk")[:limit]
+    return [
+        HeldRow(
+            pk=row.pk, server=row.server.name, ticket=row.ticket, login=row.login, symbol=str(row.payload.get("symbol", "")),
+            reason=row.reason, reason_label=HoldReason(row.reason).label, detail=row.detail, held_at=row.held_at,
+            release_asked=row.release_asked_at is not None,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """How the walk of one MT server stands."""
+
+    server_id: int
+    name: str
+    address: str
+    is_active: bool
+    deals: int
+    last_deal_at: datetime | None
+    last_recorded_at: datetime | None
+    complete_until: datetime | None
+    last_ok_at: datetime | None
+    last_error_code: str
+    last_error_at: datetime | None
+    held: int
+    unclassified_symbols: int
+    groups_without_factor: int
+
+    def lag(self, now: datetime) -> timedelta | None:
+        """Return how old the newest look at the server is."""
+        return now - self.last_ok_at if self.last_ok_at else None
+
+
+def server_healths() -> list[ServerHealth]:
+    """Return the health of each MT server: a constant number of statements per server."""
+    cursors = DealCursor.objects.select_related("server").order_by("server__name")
+    return [_health(cursor) for cursor in cursors]
+
+
+def _health(cursor: DealCursor) -> ServerHealth:
+    server = cursor.server
+    last = Deal.objects.filter(server=server).order_by("-id").values_list("deal_at", "recorded_at").first()
+    return ServerHealth(
+        server_id=server.pk, name=server.name, address=server.address, is_active=server.is_active,
+        deals=Deal.objects.filter(server=server, revision=0).count(),
+        last_deal_at=last[0] if last else None, last_recorded_at=last[1] if last else None,
+        complete_until=cursor.complete_until, last_ok_at=server.last_ok_at, last_error_code=server.last_error_code,
+        last_error_at=server.last_error_at, held=HeldDeal.objects.filter(server=server, released_at__isnull=True).count(),
+        unclassified_symbols=Symbol.objects.filter(server=server, group__isnull=True).count(),
+        groups_without_factor=MtGroup.objects.filter(server=server, lot_factor__isnull=True).count(),
+    )  # fmt: skip
+
+
+def logins_to_refresh(*, server_id: int, older_than: datetime, limit: int) -> list[int]:
+    """Return the logins whose state was looked at longest ago, never looked at first."""
+    rows = TradingAccount.objects.filter(server_id=server_id)
+    rows = rows.filter(Q(snapshot__isnull=True) | Q(snapshot__taken_at__lt=older_than))
+    return list(rows.order_by(F("snapshot__taken_at").asc(nulls_first=True), "login").values_list("login", flat=True)[:limit])

@@ -1,0 +1,201 @@
+"""Writes: recording deals, held rows, groups, symbols, accounts, rates."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from access.services import record_audit
+from access.types import Actor
+from core import copying
+from mt4bridge.types import BadRow, DealRow, GroupRow, SymbolRow
+from trading.cursor import lock_cursor
+from trading.errors import LotFactorInvalid, LotFactorIsSet
+from trading.models import Deal, DealCursor, FxRate, HeldDeal, MtGroup, Symbol, SymbolGroup
+from trading.recording import COPY_COLUMNS, Held, Sorted, load_names, load_stored, pack, sort_rows
+from trading.types import DealKey, RecordOutcome, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look at the MT server gave: all of its deals in a window, and deals asked for by ticket."""
+
+    rows: Sequence[DealRow | BadRow]
+    recorded_until: datetime | None = None  # everything before it has been read; None: leave the cursor's
+    gone: Collection[DealKey] = ()  # stored deals that the server was asked for and no longer has
+    swept: bool = False  # the longer overlap was read
+
+
+@transaction.atomic
+def record_deals(*, server_id: int, version: int, reading: Reading, now: datetime) -> RecordOutcome:
+    """Store what is new or different as revisions and move the server's cursor, all or nothing.
+
+    Rows already stored with the same content change nothing, so reading twice is harmless.
+
+    :raises CursorBusy, CursorMoved: another worker walks this server."""
+    cursor = lock_cursor(server_id=server_id, version=version)
+    found = sort_rows(reading.rows, load_names(server_id=server_id, rows=reading.rows))
+    stored = load_stored(server_id=server_id, tickets={key.ticket for key in (*found.deals, *reading.gone)})
+    new, revised, packed = _changes(server_id, found, stored, now)
+    gone = _deletions(server_id, reading.gone, stored, now)
+    if packed or gone:
+        copying.copy_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=[*packed, *gone])
+    held = _keep_held(server_id, found, stored, now)
+    _move(cursor, reading, now)
+    return RecordOutcome(new=new, revised=revised, deleted=len(gone), held=held, version=cursor.version)
+
+
+def _changes(
+    server_id: int, found: Sorted, stored: Mapping[DealKey, Stored], now: datetime
+) -> tuple[int, int, list[bytes]]:
+    """Return (new deals, revised deals, packed rows), in the order (deal time, ticket, leg)."""
+    packed, new = [], 0
+    for key, content in sorted(found.deals.items(), key=lambda item: (item[1].deal_at, item[0])):
+        before = stored.get(key)
+        if before and not before.deleted and before.content == content:
+            continue
+        revision = before.revision + 1 if before else 0
+        new += before is None
+        packed.append(
+            pack(server_id=server_id, key=key, revision=revision, deleted=False, content=content, recorded_at=now)
+        )
+    return new, len(packed) - new, packed
+
+
+def _deletions(server_id: int, gone: Collection[DealKey], stored: Mapping[DealKey, Stored], now: datetime) -> list[bytes]:
+    """Return a deleting revision for each stored deal that the server no longer has."""
+    live = ((key, stored[key]) for key in sorted(gone) if key in stored and not stored[key].deleted)
+    return [
+        pack(server_id=server_id, key=key, revision=before.revision + 1, deleted=True, content=before.content, recorded_at=now)
+        for key, before in live
+    ]
+
+
+def _keep_held(server_id: int, found: Sorted, stored: Mapping[DealKey, Stored], now: datetime) -> int:
+    """Write rows that must wait, and close the wait of those that became deals; return how many are new.
+
+    A row that would revise a stored deal and cannot is held too: the stored one stands until it is released."""
+    waiting = {(h.ticket, h.leg): h for h in HeldDeal.objects.filter(
+        server_id=server_id, released_at__isnull=True, ticket__in={k.ticket for k in (*found.deals, *found.held)})}  # fmt: skip
+    HeldDeal.objects.filter(pk__in=[row.pk for key, row in waiting.items() if key in found.deals]).update(released_at=now)
+    for key, held in found.held.items():
+        if key in waiting:
+            _renew_held(waiting[key], held)
+    fresh = [_held_row(server_id, held, now) for key, held in found.held.items() if key not in waiting]
+    HeldDeal.objects.bulk_create(fresh)
+    return len(fresh)
+
+
+def _held_row(server_id: int, held: Held, now: datetime) -> HeldDeal:
+    return HeldDeal(
+        server_id=server_id, ticket=held.key.ticket, leg=held.key.leg, login=held.login, reason=held.reason,
+        detail=held.detail, payload=held.payload, held_at=now,
+    )  # fmt: skip
+
+
+def _renew_held(row: HeldDeal, held: Held) -> None:
+    """A held row was read again and still cannot become a deal: keep the newest reason, end the asked release."""
+    if (row.reason, row.detail, row.payload, row.release_asked_at) == (held.reason, held.detail, held.payload, None):
+        return
+    row.reason, row.detail, row.payload, row.release_asked_at = held.reason, held.detail, held.payload, None
+    row.save(update_fields=["reason", "detail", "payload", "release_asked_at"])
+
+
+def _move(cursor: DealCursor, reading: Reading, now: datetime) -> None:
+    cursor.version += 1
+    if reading.recorded_until is not None:
+        cursor.recorded_until = max(filter(None, (cursor.recorded_until, reading.recorded_until)))
+    if reading.swept:
+        cursor.swept_at = now
+    cursor.save(update_fields=["version", "recorded_until", "swept_at"])
+
+
+@transaction.atomic
+def ask_release(*, held_deal: HeldDeal, actor: Actor, now: datetime) -> HeldDeal:
+    """Ask for a held row to be read again; the server's walker takes it in its next round."""
+    row = HeldDeal.objects.select_for_update().get(pk=held_deal.pk)
+    if row.released_at is None and row.release_asked_at is None:
+        row.release_asked_at = now
+        row.save(update_fields=["release_asked_at"])
+        record_audit(
+            actor=actor, action="trading.release_held_deal", object_type="held_deal", object_id=str(row.pk),
+            before=None, after={"ticket": row.ticket, "reason": row.reason}, now=now,
+        )  # fmt: skip
+    return row
+
+
+def close_vanished_held(*, server_id: int, keys: Collection[DealKey], now: datetime) -> None:
+    """End the wait of held rows that the server no longer has."""
+    for key in keys:
+        HeldDeal.objects.filter(server_id=server_id, ticket=key.ticket, leg=key.leg, released_at__isnull=True).update(
+            released_at=now, detail="the server no longer has this deal"
+        )
+
+
+@transaction.atomic
+def sync_groups(*, server_id: int, rows: Sequence[GroupRow]) -> int:
+    """Add groups of the MT server that are new here, without a lot factor; return how many."""
+    known = set(MtGroup.objects.filter(server_id=server_id).values_list("name", flat=True))
+    fresh = [
+        MtGroup(server_id=server_id, name=row.name, currency=row.currency, currency_digits=row.currency_digits)
+        for row in rows if row.name not in known
+    ]  # fmt: skip
+    MtGroup.objects.bulk_create(fresh)
+    return len(fresh)
+
+
+@transaction.atomic
+def sync_symbols(*, server_id: int, rows: Sequence[SymbolRow]) -> int:
+    """Add symbols of the MT server that are new here, unclassified; return how many."""
+    known = set(Symbol.objects.filter(server_id=server_id).values_list("name", flat=True))
+    fresh = [
+        Symbol(
+            server_id=server_id, name=row.name, contract_size_e8=row.contract_size_e8, digits=row.digits,
+            quote_currency=row.currency_profit,
+        )
+        for row in rows if row.name not in known
+    ]  # fmt: skip
+    Symbol.objects.bulk_create(fresh)
+    return len(fresh)
+
+
+@transaction.atomic
+def classify_symbol(*, symbol: Symbol, group: SymbolGroup, actor: Actor, now: datetime) -> Symbol:
+    """Put a symbol into a group that plans name."""
+    row = Symbol.objects.select_for_update(of=("self",)).get(pk=symbol.pk)
+    before = row.group_id
+    row.group = group
+    row.save(update_fields=["group"])
+    record_audit(
+        actor=actor, action="trading.classify_symbol", object_type="symbol", object_id=str(row.pk),
+        before={"group_id": before}, after={"group_id": group.pk}, now=now,
+    )  # fmt: skip
+    return row
+
+
+@transaction.atomic
+def set_lot_factor(*, mt_group: MtGroup, lot_factor: Decimal, actor: Actor, now: datetime) -> MtGroup:
+    """Say what a lot of the group counts. Set once: deals that waited for it are judged by the next round.
+
+    :raises LotFactorInvalid: not above 0, or more than 8 decimals. :raises LotFactorIsSet: it has one."""
+    exponent = lot_factor.as_tuple().exponent
+    if not lot_factor.is_finite() or lot_factor <= 0 or not isinstance(exponent, int) or exponent < -8:
+        raise LotFactorInvalid(field="lot_factor")
+    row = MtGroup.objects.select_for_update(of=("self",)).get(pk=mt_group.pk)
+    if row.lot_factor is not None:
+        raise LotFactorIsSet(group=row.name, factor=row.lot_factor.normalize())
+    row.lot_factor = lot_factor
+    row.save(update_fields=["lot_factor"])
+    record_audit(
+        actor=actor, action="trading.set_lot_factor", object_type="mt_group", object_id=str(row.pk),
+        before={"lot_factor": None}, after={"lot_factor": str(lot_factor)}, now=now,
+    )  # fmt: skip
+    return row
+
+
+def publish_fx_rate(*, base: str, quote: str, rate: Decimal, at: datetime, now: datetime) -> FxRate:
+    """Add a rate: one unit of `base` costs `rate` units of `quote` from `at` on."""
+    row, _created = FxRate.objects.get_or_create(base=base, quote=quote, at=at, published_at=now, defaults={"rate": rate})
+    return row
