@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet
@@ -231,3 +232,74 @@ def logins_to_refresh(*, server_id: int, older_than: datetime, limit: int) -> li
     rows = TradingAccount.objects.filter(server_id=server_id)
     rows = rows.filter(Q(snapshot__isnull=True) | Q(snapshot__taken_at__lt=older_than))
     return list(rows.order_by(F("snapshot__taken_at").asc(nulls_first=True), "login").values_list("login", flat=True)[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPosition:
+    """One open position as the MT server listed it; money in account currency, client's viewpoint."""
+
+    account_id: int
+    login: int
+    position: int
+    symbol: str
+    side: str  # buy or sell
+    volume_lots: Decimal
+    price_open: Decimal
+    price_current: Decimal
+    profit: Decimal
+    swap: Decimal
+    net: Decimal
+    currency: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStanding:
+    """A trading account with the latest state that its MT server told. Without one, `taken_at` and the money are None."""
+
+    pk: int
+    login: int
+    server: str
+    platform: str
+    zone: str  # IANA zone of the server's clock
+    group: str
+    leverage: int
+    currency: str
+    balance: Decimal | None
+    equity: Decimal | None
+    floating: Decimal | None
+    margin_free: Decimal | None
+    margin_level_percent: Decimal | None  # equity / margin in use; None: no margin in use
+    taken_at: datetime | None
+    positions: list[OpenPosition]
+
+
+def account_standings(accounts: QuerySet[TradingAccount]) -> list[AccountStanding]:
+    """Return the accounts with their latest states, by server and login. One statement."""
+    rows = accounts.select_related("mt_group", "server", "snapshot").order_by("server__name", "login")
+    return [account_standing(account) for account in rows]
+
+
+def account_standing(account: TradingAccount) -> AccountStanding:
+    """Return one account's latest state; the account comes with its group, server and snapshot."""
+    state = getattr(account, "snapshot", None)
+    return AccountStanding(
+        pk=account.pk, login=account.login, server=account.server.name, platform=account.server.platform,
+        zone=account.server.clock_zone, group=account.mt_group.name, leverage=account.leverage,
+        currency=account.mt_group.currency,
+        balance=state and state.balance, equity=state and state.equity, floating=state and state.floating,
+        margin_free=state and state.margin_free,
+        margin_level_percent=quantize(state.equity / state.margin * 100, 2) if state and state.margin else None,
+        taken_at=state and state.taken_at,
+        positions=[_open_position(row, account) for row in state.positions] if state else [],
+    )  # fmt: skip
+
+
+def _open_position(row: dict[str, Any], account: TradingAccount) -> OpenPosition:
+    profit, swap = Decimal(row["profit"]), Decimal(row["swap"])
+    return OpenPosition(
+        account_id=account.pk, login=account.login, position=row["position"], symbol=row["symbol"], side=row["side"],
+        volume_lots=Decimal(row["volume_lots"]), price_open=Decimal(row["price_open"]),
+        price_current=Decimal(row["price_current"]), profit=profit, swap=swap, net=profit + swap,
+        currency=account.mt_group.currency, opened_at=datetime.fromisoformat(row["opened_at"]),
+    )  # fmt: skip
