@@ -255,7 +255,7 @@ class OpenPosition:
 
 @dataclass(frozen=True, slots=True)
 class AccountStanding:
-    """A trading account with the latest state that its MT server told. Without one, `taken_at` and the money are None."""
+    """A trading account with the latest state that its MT server told; without one, `taken_at` and the money are None."""
 
     pk: int
     login: int
