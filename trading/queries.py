@@ -11,7 +11,8 @@ from django.db.models import F, Q, QuerySet
 from django.utils.functional import Promise
 
 from access.types import Actor
-from core.money import E8, from_e8, quantize
+from core.errors import InvalidInput
+from core.money import E8, MAX_E8, from_e8, quantize
 from mt4bridge.enums import DealAction, DealEntry
 from trading.enums import HoldReason
 from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, TradingAccount
@@ -79,8 +80,15 @@ def closed_trades(*, account: TradingAccount, before: str | None = None, limit: 
 
 
 def _keyset(before: str) -> tuple[datetime, int]:
+    """Read the place where a page starts; it comes from an address, so it may be anything."""
     at, _, pk = before.partition("~")
-    return datetime.fromisoformat(at), int(pk)
+    try:
+        moment, number = datetime.fromisoformat(at), int(pk)
+    except ValueError as error:
+        raise InvalidInput(field="before") from error
+    if moment.tzinfo is None or not 0 <= number <= MAX_E8:
+        raise InvalidInput(field="before")
+    return moment, number
 
 
 def _closed_trade(deal: Deal, account: TradingAccount) -> ClosedTrade:
