@@ -1,9 +1,11 @@
 """Who acts, and what the trail says."""
 
+from datetime import datetime
+
 from django.db.models import QuerySet
 
 from access.approvals import all_actions
-from access.enums import ActorKind, UserKind
+from access.enums import ActorKind, ApprovalState, UserKind
 from access.identities import find_identity
 from access.models import Approval, AuditEvent, Role, RoleGrant, User
 from access.permissions import VIEW_NETWORK, VIEW_OWN
@@ -63,3 +65,9 @@ def approvals_visible_to(actor: Actor) -> QuerySet[Approval]:
     from_me = Approval.objects.filter(requested_by_id=actor.user_id)
     mine_to_decide = [name for name, action in all_actions().items() if actor.has(action.approve_right)]
     return from_me | Approval.objects.filter(action__in=mine_to_decide)
+
+
+def open_approvals(actor: Actor, *, now: datetime) -> QuerySet[Approval]:
+    """Return the requests that wait for a second person, among those that the actor may see."""
+    waiting = approvals_visible_to(actor).filter(state=ApprovalState.REQUESTED, expires_at__gt=now)
+    return waiting.select_related("requested_by")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils.functional import Promise
 
 from access.types import Actor
@@ -15,7 +15,7 @@ from core.errors import InvalidInput
 from core.money import E8, MAX_E8, from_e8, quantize
 from mt4bridge.enums import DealAction, DealEntry
 from trading.enums import HoldReason
-from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, TradingAccount
+from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, SymbolGroup, TradingAccount
 from trading.types import BookSummary, DealKey
 
 _TRADES = (DealAction.BUY, DealAction.SELL)
@@ -189,6 +189,46 @@ def held_deals(*, actor: Actor, limit: int = 100) -> list[HeldRow]:
         )
         for row in rows
     ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTasks:
+    """What waits for staff before every deal can be judged."""
+
+    held: int
+    unclassified_symbols: int
+    groups_without_factor: int
+
+
+_TASKS_SQL = """
+SELECT (SELECT count(*) FROM trading_helddeal WHERE released_at IS NULL),
+       (SELECT count(*) FROM trading_symbol WHERE group_id IS NULL),
+       (SELECT count(*) FROM trading_mtgroup WHERE lot_factor IS NULL)
+"""
+
+
+def open_tasks() -> OpenTasks:
+    """Return how many of each wait, over all servers. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TASKS_SQL)
+        return OpenTasks(*cursor.fetchone())
+
+
+def symbols_visible_to(actor: Actor) -> QuerySet[Symbol]:
+    """Return the symbols with their group and server; staff with the right see all."""
+    rows = Symbol.objects.select_related("group", "server")
+    return rows if actor.sees_all and actor.has("trading.view_symbol") else rows.none()
+
+
+def symbol_groups() -> QuerySet[SymbolGroup]:
+    """Return the groups that plans can name, by code."""
+    return SymbolGroup.objects.order_by("code")
+
+
+def mt_groups_visible_to(actor: Actor) -> QuerySet[MtGroup]:
+    """Return the MT groups with their server and the number of trading accounts in each (`accounts`)."""
+    rows = MtGroup.objects.select_related("server").annotate(accounts=Count("trading_accounts"))
+    return rows if actor.sees_all and actor.has("trading.view_symbol") else rows.none()
 
 
 @dataclass(frozen=True, slots=True)
