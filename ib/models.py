@@ -1,4 +1,4 @@
-"""The network: who stands under whom, since when. Source of the rules: docs/decisions/0003."""
+"""The network: who stands under whom, since when."""
 
 from typing import ClassVar
 
@@ -81,7 +81,7 @@ def _in_order(name: str) -> models.CheckConstraint:
 
 
 class IbLink(models.Model):
-    """Under whom an IB stands during a period; parent null: at the top. Periods of an IB follow each other without gaps."""
+    """Under whom an IB stands during a period; parent null: at the top. An IB's periods follow without gaps."""
 
     ib = models.ForeignKey(IB, on_delete=models.PROTECT, related_name="links")
     parent = models.ForeignKey(IB, on_delete=models.PROTECT, null=True, related_name="child_links")

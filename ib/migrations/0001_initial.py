@@ -3,10 +3,11 @@
 import django.contrib.postgres.constraints
 import django.db.models.constraints
 import django.db.models.deletion
-import ib.models
 import mptt.fields
 from django.conf import settings
 from django.db import migrations, models
+
+import ib.models
 
 
 class Migration(migrations.Migration):

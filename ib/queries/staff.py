@@ -1,0 +1,85 @@
+"""What staff see of the network beyond its levels: who stands above and below, whose clients, since when."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from ib.models import IB, AccountLink, Agreement, ClientLink, IbLink
+from ib.queries.chains import chain_of
+from ib.queries.places import in_force
+
+_BELOW = """
+WITH RECURSIVE down AS (
+    SELECT %(ib_id)s::bigint AS ib_id
+    UNION
+    SELECT l.ib_id FROM down d JOIN ib_iblink l
+        ON l.parent_id = d.ib_id AND l.active_from <= %(at)s AND (l.active_to IS NULL OR l.active_to > %(at)s)
+), client AS (
+    SELECT c.client_id FROM down d JOIN ib_clientlink c
+        ON c.ib_id = d.ib_id AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)
+)
+SELECT (SELECT count(*) - 1 FROM down), (SELECT count(*) FROM client),
+    (SELECT count(*) FROM client JOIN trading_tradingaccount a ON a.client_id = client.client_id WHERE NOT EXISTS (
+        SELECT 1 FROM ib_accountlink o WHERE o.account_id = a.id
+            AND o.active_from <= %(at)s AND (o.active_to IS NULL OR o.active_to > %(at)s)))
+    + (SELECT count(*) FROM down d JOIN ib_accountlink o
+        ON o.ib_id = d.ib_id AND o.active_from <= %(at)s AND (o.active_to IS NULL OR o.active_to > %(at)s))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """How much stands below an IB at a moment: IBs without itself, clients and trading accounts of all of them."""
+
+    ibs: int
+    clients: int
+    accounts: int
+
+
+def below(*, ib_id: int, at: datetime) -> Below:
+    """Count what stands below an IB at `at`, its own clients included. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BELOW, {"ib_id": ib_id, "at": at})
+        return Below(*cursor.fetchone())
+
+
+def chain_rows(*, ib_id: int, at: datetime) -> list[IB]:
+    """Return the IB itself and those above it at `at`, nearest first. Two statements."""
+    ids = [link.ib_id for link in chain_of(ib_id=ib_id, at=at)]
+    found = IB.objects.in_bulk(ids)
+    return [found[pk] for pk in ids]
+
+
+def direct_ibs(*, client_ids: Collection[int], at: datetime) -> dict[int, IB]:
+    """Return the IB of each client that has one at `at`. One statement."""
+    links = in_force(ClientLink.objects.filter(client_id__in=client_ids), at=at).select_related("ib")
+    return {link.client_id: link.ib for link in links.order_by("pk")}
+
+
+def direct_clients(*, ib: IB, at: datetime) -> QuerySet[ClientLink]:
+    """Return the links of the clients whose direct IB this is at `at`, with the client."""
+    return in_force(ClientLink.objects.filter(ib=ib), at=at).select_related("client")
+
+
+def client_links(*, client_id: int) -> list[ClientLink]:
+    """Return a client's IBs, newest first, planned ones included."""
+    return list(ClientLink.objects.filter(client_id=client_id).select_related("ib").order_by("-active_from"))
+
+
+def account_links(*, client_id: int) -> list[AccountLink]:
+    """Return the links of single accounts of a client, which win over the client's, newest first."""
+    rows = AccountLink.objects.filter(account__client_id=client_id).select_related("ib", "account")
+    return list(rows.order_by("-active_from", "pk"))
+
+
+def ib_links(ib: IB) -> list[IbLink]:
+    """Return the IB's places, newest first, planned ones included."""
+    return list(IbLink.objects.filter(ib=ib).select_related("parent").order_by("-active_from"))
+
+
+def agreements_of(ib: IB) -> list[Agreement]:
+    """Return what was agreed with the IB, newest first."""
+    return list(Agreement.objects.filter(ib=ib).order_by("-active_from"))
