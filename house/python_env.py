@@ -38,7 +38,17 @@ def _make_venv(checkout: Checkout) -> None:
 
 
 def _install(checkout: Checkout, requirements: Path) -> None:
-    command = [checkout.python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "-r", requirements]
+    command = [
+        checkout.python,
+        "-m",
+        "pip",
+        "install",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--no-compile",
+        "-r",
+        requirements,
+    ]
     if sys.stderr.isatty():
         say("  Python packages …")
         _run_visibly(command, checkout)

@@ -13,6 +13,7 @@ from house.records import read_json, write_json
 from house.trouble import Trouble
 
 POLL_S = 0.02
+_started: list["subprocess.Popen[bytes]"] = []  # held, since Python warns of a child that is forgotten while it runs
 
 
 def running_service(record: Path) -> ProcessIdentity | None:
@@ -41,6 +42,8 @@ def start_service(
     """Start a server in its own session, wait until it is ready, and record it for later runs.
 
     :raises Trouble: it ended or did not get ready; carries the end of its log."""
+    for earlier in _started:
+        earlier.poll()  # a killed server of ours stays a zombie until asked, and PostgreSQL takes that for alive
     with log.open("ab") as output:
         child = subprocess.Popen(
             [str(part) for part in command],
@@ -53,6 +56,7 @@ def start_service(
             extra_groups=None if user is None else [],
             cwd="/",
         )
+    _started.append(child)
     process = identify(child.pid)
     known: dict[str, Any] = {"port": port}
     if process is not None:

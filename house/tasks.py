@@ -14,7 +14,6 @@ from house.python_env import ensure_packages
 from house.services import keep_services, services
 from house.trouble import Trouble
 
-FIRST_WEB_PORT = 8000
 TEST_PROCESSES = "2"
 
 
@@ -37,14 +36,14 @@ def bench(checkout: Checkout, arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] not in names:
         raise Trouble(f"Name one of the benchmarks: {', '.join(names) or 'there is none yet'}.")
     with prepared(checkout) as environment:
-        command = [checkout.python, "-m", f"bench.{arguments[0]}", *arguments[1:]]
+        command: list[str | Path] = [checkout.python, "-m", f"bench.{arguments[0]}", *arguments[1:]]
         return run_in_foreground(command, environment=environment, directory=checkout.root)
 
 
 def simulator(checkout: Checkout, arguments: Sequence[str]) -> int:
     """Run the MT5 server simulator alone; it needs neither database nor Valkey."""
     ensure_packages(checkout)
-    command = [checkout.python, "-m", "mt4bridge.simulator", *_absolute_files(arguments)]
+    command: list[str | Path] = [checkout.python, "-m", "mt4bridge.simulator", *_absolute_files(arguments)]
     return run_in_foreground(command, environment=tool_environment(checkout), directory=checkout.root)
 
 
@@ -65,7 +64,7 @@ def test(checkout: Checkout, arguments: Sequence[str]) -> int:
     with prepared(checkout, tests=True) as environment:
         checked = run_checks(checkout, environment) if in_ci else 0
         test_environment = environment | ({"KEEL_CHROMIUM": browser} if browser else {})
-        command = [checkout.python, "-m", "pytest", *_pytest_defaults(arguments), *arguments]
+        command: list[str | Path] = [checkout.python, "-m", "pytest", *_pytest_defaults(arguments), *arguments]
         tested = run_in_foreground(command, environment=test_environment, directory=checkout.root)
     if checked:
         say("The tests are done; the checks above failed.")
@@ -96,13 +95,5 @@ def _absolute_files(arguments: Sequence[str]) -> list[str]:
 
 
 def _manage(checkout: Checkout, environment: Mapping[str, str], arguments: Sequence[str]) -> int:
-    command = [checkout.python, "manage.py", *_absolute_files(arguments)]
+    command: list[str | Path] = [checkout.python, "manage.py", *_absolute_files(arguments)]
     return run_in_foreground(command, environment=environment, directory=checkout.root)
-
-
-def demo(checkout: Checkout, *, port: int | None) -> int:
-    raise Trouble("not yet")
-
-
-def demo_once(checkout: Checkout, *, as_json: bool, histories: Sequence[str], port: int | None) -> int:
-    raise Trouble("not yet")
