@@ -10,7 +10,7 @@ class Xid8Field(models.Field):  # type: ignore[type-arg]
 
     description = "PostgreSQL xid8"
 
-    def db_type(self, connection: Any) -> str:
+    def db_type(self, connection: Any) -> str:  # noqa: ARG002 -- Django's signature
         return "xid8"
 
 

@@ -34,11 +34,16 @@ class LedgerAccount(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(name="ledger_account_code_unique", fields=["code"]),
-            models.UniqueConstraint(name="ledger_account_one_per_owner", fields=["owner_type", "owner_id", "kind", "currency"]),
-            models.CheckConstraint(name="ledger_account_currency_code", condition=models.Q(currency__regex=r"^[A-Z][A-Z0-9]{2,7}$")),
+            models.UniqueConstraint(
+                name="ledger_account_one_per_owner", fields=["owner_type", "owner_id", "kind", "currency"]
+            ),
+            models.CheckConstraint(
+                name="ledger_account_currency_code", condition=models.Q(currency__regex=r"^[A-Z][A-Z0-9]{2,7}$")
+            ),
             models.CheckConstraint(
                 name="ledger_account_house_without_id",
-                condition=models.Q(owner_type="house", owner_id=0) | (~models.Q(owner_type="house") & models.Q(owner_id__gt=0)),
+                condition=models.Q(owner_type="house", owner_id=0)
+                | (~models.Q(owner_type="house") & models.Q(owner_id__gt=0)),
             ),
         ]
 
@@ -50,7 +55,7 @@ class JournalEntry(models.Model):
     """One booked fact; its postings sum to zero per currency. Never changed; a mistake is reversed."""
 
     idempotency_key = models.CharField(max_length=200)
-    request_hash = models.UUIDField()  # first 128 bits of SHA-256 over the request; the same key with another body is refused
+    request_hash = models.UUIDField()  # first 128 bits of SHA-256 over the request, to tell a repeat from a misuse
     kind = models.CharField(max_length=20, choices=EntryKind.choices)
     at = models.DateTimeField()  # when it happened
     booked_at = models.DateTimeField()  # when we booked it
@@ -67,7 +72,8 @@ class JournalEntry(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="journal_entry_reversal_names_entry",
-                condition=models.Q(kind="reversal", reverses__isnull=False) | (~models.Q(kind="reversal") & models.Q(reverses__isnull=True)),
+                condition=models.Q(kind="reversal", reverses__isnull=False)
+                | (~models.Q(kind="reversal") & models.Q(reverses__isnull=True)),
             ),
             models.UniqueConstraint(name="journal_entry_key_unique", fields=["idempotency_key"]),
             models.UniqueConstraint(
@@ -87,19 +93,23 @@ class Posting(models.Model):
     hot ledger account cost more than the posting itself."""
 
     pk = models.CompositePrimaryKey("entry_id", "line")
-    entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings", db_constraint=False, db_index=False)
+    entry = models.ForeignKey(
+        JournalEntry, on_delete=models.PROTECT, related_name="postings", db_constraint=False, db_index=False
+    )
     line = models.SmallIntegerField()
     ledger_account = models.ForeignKey(
         LedgerAccount, on_delete=models.PROTECT, related_name="postings", db_constraint=False, db_index=False
     )
     side = models.CharField(max_length=1, choices=Side.choices)
-    amount = models.DecimalField(**AMOUNT)  # the ledger account's currency, always positive; the side says the direction
+    amount = models.DecimalField(**AMOUNT)  # ledger account's currency, positive; the side gives the direction
 
     db_access = DbAccess.APPEND
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(name="posting_amount_positive", condition=models.Q(amount__gt=0, amount__lt=AMOUNT_LIMIT)),
+            models.CheckConstraint(
+                name="posting_amount_positive", condition=models.Q(amount__gt=0, amount__lt=AMOUNT_LIMIT)
+            ),
             models.CheckConstraint(name="posting_side_known", condition=models.Q(side__in=["D", "C"])),
         ]
         indexes: ClassVar = [
@@ -113,8 +123,10 @@ class Posting(models.Model):
 class Balance(models.Model):
     """The sum of a ledger account's postings and open holds, moved by triggers in the same statement."""
 
-    ledger_account = models.OneToOneField(LedgerAccount, on_delete=models.PROTECT, primary_key=True, related_name="balance")
-    normal_side = models.CharField(max_length=1, choices=Side.choices)  # copied, so that the check below needs this row only
+    ledger_account = models.OneToOneField(
+        LedgerAccount, on_delete=models.PROTECT, primary_key=True, related_name="balance"
+    )
+    normal_side = models.CharField(max_length=1, choices=Side.choices)  # a copy, for the check below
     allow_negative = models.BooleanField()
     posted_debit = models.DecimalField(**AMOUNT, default=0)  # sum of debits, ledger account's currency
     posted_credit = models.DecimalField(**AMOUNT, default=0)  # sum of credits, ledger account's currency
@@ -160,7 +172,9 @@ class Hold(models.Model):
     reason = models.CharField(max_length=60)  # code of the sentence shown to people
     idempotency_key = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=HoldState.choices, default=HoldState.HELD)
-    captured_by = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, null=True, related_name="captured_holds", db_index=False)
+    captured_by = models.ForeignKey(
+        JournalEntry, on_delete=models.PROTECT, null=True, related_name="captured_holds", db_index=False
+    )
     placed_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     actor_label = models.CharField(max_length=200)
@@ -171,7 +185,9 @@ class Hold(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(name="hold_amount_positive", condition=models.Q(amount__gt=0, amount__lt=AMOUNT_LIMIT)),
+            models.CheckConstraint(
+                name="hold_amount_positive", condition=models.Q(amount__gt=0, amount__lt=AMOUNT_LIMIT)
+            ),
             models.UniqueConstraint(name="hold_key_unique", fields=["idempotency_key"]),
             models.UniqueConstraint(
                 name="hold_captured_by_own_entry", fields=["captured_by"], condition=models.Q(captured_by__isnull=False)

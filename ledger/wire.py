@@ -18,6 +18,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EXACT = Context(prec=60)
 _LIMIT = 10**38  # NUMERIC(38, 8) in units of 1e-8
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _POSTING = Struct(">hiqihiqic")
 _INT8 = Struct(">iq")
 _NUMERIC = [Struct(f">ihhhh{groups}H") for groups in range(11)]
@@ -42,16 +43,21 @@ def microseconds(at: datetime) -> int:
 
 
 def fingerprint(
-    *, kind: str, at: datetime, description: str, params: Mapping[str, object], postings: Sequence[tuple[int, str, int]],
+    *,
+    kind: str,
+    at: datetime,
+    description: str,
+    params: Mapping[str, object],
+    postings: Sequence[tuple[int, str, int]],
     reverses_id: int | None = None,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """Return 16 bytes that change with any part of the request; amounts in units of 1e-8."""
     body = [kind, microseconds(at), description, params, postings, reverses_id]
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).digest()[:16]
+    return hashlib.sha256(_json(body).encode()).digest()[:16]
 
 
 def compact_json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return _json(value)
 
 
 def integer(value: int | None) -> bytes:

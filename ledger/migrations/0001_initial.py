@@ -1,10 +1,12 @@
 """Tables of the double entry; the triggers that guard them are in 0002_walls."""
 
+from decimal import Decimal
+
 import django.db.models.deletion
 import django.db.models.expressions
-import ledger.fields
-from decimal import Decimal
 from django.db import migrations, models
+
+import ledger.fields
 
 
 class Migration(migrations.Migration):

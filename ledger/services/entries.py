@@ -40,7 +40,8 @@ WITH entry AS (
 lines AS (
   INSERT INTO ledger_posting (entry_id, line, ledger_account_id, side, amount)
   SELECT entry.id, l.line, l.ledger_account_id, l.side, l.units * 0.00000001
-  FROM entry, unnest(%s::bigint[], %s::text[], %s::numeric[]) WITH ORDINALITY AS l (ledger_account_id, side, units, line))
+  FROM entry, unnest(%s::bigint[], %s::text[], %s::numeric[]) WITH ORDINALITY
+       AS l (ledger_account_id, side, units, line))
 SELECT id FROM entry
 """
 
@@ -68,7 +69,7 @@ def post_entries(*, entries: Collection[EntrySpec], actor: Actor, now: datetime)
     Keys booked before, by us or by a concurrent caller, are absorbed; a key may stand twice in `entries`.
     Ledger accounts are locked in the order of their ids until the caller's transaction ends.
 
-    :raises IdempotencyConflict, InsufficientFunds, UnbalancedEntry, InvalidAmount, UnknownLedgerAccount: as post_entry."""
+    :raises IdempotencyConflict: a key stands for something else; the other refusals are those of post_entry."""
     requests = _by_key(entries)
     with transaction.atomic():
         known = _known_ids(requests.values())
@@ -152,7 +153,12 @@ def _request(spec: EntrySpec, *, reverses_id: int | None = None) -> _Request:
     if len(lines) < 2:
         raise UnbalancedEntry
     digest = wire.fingerprint(
-        kind=spec.kind, at=spec.at, description=spec.description, params=spec.params, postings=lines, reverses_id=reverses_id
+        kind=spec.kind,
+        at=spec.at,
+        description=spec.description,
+        params=spec.params,
+        postings=lines,
+        reverses_id=reverses_id,
     )
     return _Request(spec, lines, reverses_id, digest)
 
@@ -190,7 +196,8 @@ def _post_one(request: _Request, *, entry_id: int | None, actor: Actor, now: dat
     accounts, sides, units = zip(*request.lines, strict=True)
     params = [
         entry_id, spec.idempotency_key, str(uuid.UUID(bytes=request.digest)), spec.kind, spec.at, now, spec.description,
-        wire.compact_json(spec.params), request.reverses_id, actor.label, actor.user_id, list(accounts), list(sides), list(units),
+        wire.compact_json(spec.params), request.reverses_id, actor.label, actor.user_id, list(accounts), list(sides),
+        list(units),
     ]  # fmt: skip
     with refusals(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(INSERT_ONE, params)
