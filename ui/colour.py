@@ -69,7 +69,7 @@ def with_contrast(colour: Rgb, background: Rgb, ratio: float, *, darker: bool) -
     """Move only the lightness until the contrast against `background` reaches `ratio`; the hue stays."""
     lightness, chroma, hue = to_oklch(colour)
     fitted = colour
-    while contrast(fitted, background) < ratio and 0.02 < lightness < 0.98:
+    while contrast(fitted, background) < ratio and (lightness > 0 if darker else lightness < 1):
         lightness += -0.01 if darker else 0.01
         fitted = from_oklch(Oklch(lightness, chroma, hue))
     return fitted

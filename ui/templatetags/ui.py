@@ -47,7 +47,7 @@ def exact(value: Decimal | int | None, places: int = 2) -> SafeString:
     if value is None:
         return DASH
     head, tail = numbers.exact(_figure(value), places)
-    return format_html("{}<span class='frac'>{}</span>", head, tail) if tail else format_html("{}", head)
+    return format_html('{}<span class="frac">{}</span>', head, tail) if tail else format_html("{}", head)
 
 
 @register.filter

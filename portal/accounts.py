@@ -1,0 +1,58 @@
+"""A trader's own accounts: how they stand, what is open, what was closed."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from access.decorators import ActorRequest, requires_client
+from trading.queries import AccountStanding, account_standing, account_standings, accounts_visible_to, closed_trades
+from ui.fragments import is_fragment
+
+TRADES_PER_PAGE = 25
+
+
+@requires_client
+@require_safe
+def home(request: ActorRequest) -> HttpResponse:
+    """Show the accounts as cards and everything that is open now."""
+    standings = account_standings(accounts_visible_to(request.actor))
+    context = {
+        "nav": "accounts",
+        "now": timezone.now(),
+        "standings": standings,
+        "totals": equity_totals(standings),
+        "positions": [position for standing in standings for position in standing.positions],
+    }
+    return render(request, "portal/accounts/home.html", context)
+
+
+@requires_client
+@require_safe
+def account(request: ActorRequest, account_id: int) -> HttpResponse:
+    """Show one account with its closed trades, a page at a time."""
+    trading_account = get_object_or_404(accounts_visible_to(request.actor), pk=account_id)
+    before = request.GET.get("before") or None
+    page = closed_trades(account=trading_account, before=before, limit=TRADES_PER_PAGE)
+    context = {"page": page, "before": before, "currency": trading_account.mt_group.currency}
+    context["shown_net"] = sum((trade.net for trade in page.rows), Decimal(0))
+    if is_fragment(request):
+        return render(request, "portal/accounts/_trades.html", context)
+    context |= {"nav": "accounts", "now": timezone.now(), "standing": account_standing(trading_account)}
+    return render(request, "portal/accounts/account.html", context)
+
+
+def equity_totals(standings: list[AccountStanding]) -> list[tuple[str, Decimal, datetime]]:
+    """Return for each currency the equity of its accounts together, and the oldest state among them."""
+    known = [s for s in standings if s.equity is not None and s.taken_at is not None]
+    return [
+        (
+            currency,
+            sum((s.equity for s in known if s.currency == currency), Decimal(0)),
+            min(s.taken_at for s in known if s.currency == currency),
+        )
+        for currency in sorted({s.currency for s in known})
+    ]

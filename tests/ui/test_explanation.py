@@ -1,0 +1,103 @@
+"""The engine's steps in words: every step that it can record has them."""
+
+import ast
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from commissions.calculation.facts import Step
+from commissions.calculation.verdicts import Verdict
+from commissions.terms import Base, Rate
+from ui import explanation
+from ui.explanation import Line, lines, machine_readable, rate_scope, rate_text
+from ui.verdicts import WORDS
+
+pytestmark = pytest.mark.unit
+
+CALCULATION = Path(__file__).parents[2] / "commissions" / "calculation"
+OF_SPREAD = Rate(position=0, base=Base.SPREAD, value=Decimal("12.5"), symbol="EURUSD", mt_group="cent")
+PER_LOT = Rate(position=0, base=Base.PER_LOT, value=Decimal(9), symbol_group="forex-majors", currency="USD")
+
+
+def recorded_codes() -> set[str]:
+    """Return every step code that the calculation's source names."""
+    codes = set()
+    for path in CALCULATION.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add":
+                first = node.args[0] if node.args else None
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    codes.add(first.value)
+    return codes | {"percent_of_child", "percent_of_direct"}  # named by a variable
+
+
+def test_every_step_of_the_engine_has_words() -> None:
+    assert recorded_codes() == set(explanation._WORDS)
+
+
+def test_every_verdict_has_words() -> None:
+    assert set(WORDS) == set(Verdict)
+
+
+def test_a_rebate_per_lot_reads_from_lots_to_amount() -> None:
+    steps = [
+        Step("rate_row", {"row": PER_LOT, "level": 1}),
+        Step("base_per_lot", {"lots": Fraction(1, 2), "lot_factor": Fraction(1)}),
+        Step(
+            "times_rate",
+            {"base": Fraction(1, 2), "multiplier": Fraction(9), "amount": Fraction(9, 2), "currency": "USD"},
+        ),
+        Step("difference", {"own": Fraction(9, 2), "below": Fraction(5, 2), "amount": Fraction(2), "currency": "USD"}),
+        Step("rounded", {"exact": Fraction(2), "currency": "USD"}),
+    ]
+
+    assert lines(steps) == [
+        Line("Rate", "Level 1; the plan’s rate for forex-majors", "9 USD per lot"),
+        Line(
+            "Counted lots", "Lots of the deal that the plan counts, by the account group’s lot factor 1", "0.5", "lots"
+        ),
+        Line("Base × rate", "0.5 × 9", "4.5", "USD"),
+        Line("Your entitlement less what was paid below you", "4.5 − 2.5", "2", "USD"),
+        Line("Rebate", "Nothing to round", "2.00", "USD"),
+    ]
+
+
+def test_rounding_is_told() -> None:
+    (line,) = lines([Step("rounded", {"exact": Fraction(1, 3), "currency": "USD"})])
+
+    assert line == Line("Rebate", "Rounded once, to 8 decimals, half to even", "0.33333333", "USD")
+
+
+def test_a_stop_says_why() -> None:
+    (line,) = lines([Step("stopped", {"verdict": "below_min_hold"})])
+
+    assert line == Line("Held too short", "The position was open for less time than the plan asks for.")
+
+
+def test_download_keeps_exact_figures() -> None:
+    steps = [
+        Step("rate_row", {"row": PER_LOT, "level": 1}),
+        Step("rounded", {"exact": Fraction(1, 3), "currency": "USD"}),
+    ]
+
+    rate_row, rounded = machine_readable(steps)
+    assert rounded == {"step": "rounded", "exact": "1/3", "currency": "USD"}
+    assert (rate_row["row"]["base"], rate_row["row"]["value"], rate_row["row"]["symbol_group"]) == (
+        "per_lot",
+        "9",
+        "forex-majors",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "text", "scope"),
+    [
+        (PER_LOT, "9 USD per lot", "forex-majors"),
+        (OF_SPREAD, "12.5% of the spread", "EURUSD · cent"),
+        (Rate(position=0, base=Base.POINTS, value=Decimal(3)), "3 points", "all symbols"),
+    ],
+)  # fmt: skip
+def test_rates_in_words(rate: Rate, text: str, scope: str) -> None:
+    assert (rate_text(rate), rate_scope(rate)) == (text, scope)
