@@ -60,7 +60,7 @@ def _run_one(*, now: datetime) -> bool:
         try:
             with transaction.atomic():
                 _HANDLERS[job.name](now=now, **job.params)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the row keeps it and tries again
             _note_failure(job, error, now=now)
         else:
             job.state, job.finished_at, job.last_error = JobState.DONE, now, ""
@@ -69,7 +69,7 @@ def _run_one(*, now: datetime) -> bool:
 
 
 def _note_failure(job: Job, error: Exception, *, now: datetime) -> None:
-    logger.exception("job failed", extra={"job_id": job.pk, "job_name": job.name})
+    logger.error("job failed", exc_info=error, extra={"job_id": job.pk, "job_name": job.name})
     job.last_error = f"{type(error).__name__}: {error}"[:1000]
     job.run_at = now + timedelta(seconds=5 * 2**job.attempts)
     if job.attempts >= MAX_ATTEMPTS:

@@ -22,7 +22,9 @@ class Job(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(name="job_finished_when_done", condition=~models.Q(state="done") | models.Q(finished_at__isnull=False)),
+            models.CheckConstraint(
+                name="job_finished_when_done", condition=~models.Q(state="done") | models.Q(finished_at__isnull=False)
+            ),
         ]
         indexes: ClassVar = [
             models.Index(name="job_due", fields=["run_at"], condition=models.Q(state="waiting")),

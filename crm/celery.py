@@ -1,6 +1,7 @@
 """The workers: Celery is the doorbell, PostgreSQL holds the work. Settings: docs/decisions/0002."""
 
 import os
+from pathlib import Path
 
 from celery import Celery
 from celery.schedules import crontab
@@ -45,7 +46,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     timezone="UTC",
     beat_max_loop_interval=1,
-    beat_schedule_filename=os.path.join(os.environ.get("KEEL_STATE_DIR", ".run"), "celerybeat-schedule"),
+    beat_schedule_filename=str(Path(os.environ.get("KEEL_STATE_DIR", ".run")) / "beat-schedule"),
     beat_schedule={
         "wake-walkers": {"task": "crm.flows.tasks.wake_walkers", "schedule": 1.0, "options": {"expires": 2}},
         "run-jobs": {"task": "crm.flows.tasks.wake_jobs", "schedule": 10.0, "options": {"expires": 20}},

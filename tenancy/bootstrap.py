@@ -37,7 +37,9 @@ def prepare_server(*, admin_url: str, app_url: str, owner_url: str) -> None:
     """Create or repair the roles, the database named in `app_url`, and its extensions."""
     app, owner = Login.from_url(app_url), Login.from_url(owner_url)
     if (app.user, owner.user) != (APP_LOGIN, MIGRATE_LOGIN):
-        raise ValueError(f"DATABASE_URL must use the login {APP_LOGIN} and DATABASE_OWNER_URL the login {MIGRATE_LOGIN}")
+        raise ValueError(
+            f"DATABASE_URL must use the login {APP_LOGIN} and DATABASE_OWNER_URL the login {MIGRATE_LOGIN}"
+        )
     _run(admin_url, None, _role_statements(app, owner))
     create_database(admin_url=admin_url, name=app.database)
     prepare_database(admin_url=admin_url, name=app.database)
@@ -67,11 +69,12 @@ def prepare_database(*, admin_url: str, name: str) -> None:
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
         f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER_ROLE}",
         f"GRANT USAGE ON SCHEMA public TO {APP_LOGIN}",
-        f"GRANT CREATE, TEMPORARY ON DATABASE \"{name}\" TO {OWNER_ROLE}",
+        f'GRANT CREATE, TEMPORARY ON DATABASE "{name}" TO {OWNER_ROLE}',
         f"CREATE SCHEMA IF NOT EXISTS {EXTENSIONS_SCHEMA} AUTHORIZATION {OWNER_ROLE}",
         f"GRANT USAGE ON SCHEMA {EXTENSIONS_SCHEMA} TO PUBLIC",
         "REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC",
-        f"GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO {APP_LOGIN}, {MIGRATE_LOGIN}, {OWNER_ROLE}",
+        "GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) "
+        f"TO {APP_LOGIN}, {MIGRATE_LOGIN}, {OWNER_ROLE}",
     ]
     statements += [f"CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA {EXTENSIONS_SCHEMA}" for extension in EXTENSIONS]
     _run(admin_url, name, statements)
@@ -85,7 +88,7 @@ def drop_database(*, admin_url: str, name: str) -> None:
 def _role_statements(app: Login, owner: Login) -> list[str]:
     def ensure(role: str, options: str) -> str:
         return (
-            f"DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{role}') "
+            f"DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{role}') "  # noqa: S608 -- our constants
             f"THEN CREATE ROLE {role}; END IF; END $$; ALTER ROLE {role} {options}"
         )
 

@@ -23,7 +23,8 @@ def grant_sql(schema_name: str) -> str:
         f'GRANT USAGE ON SCHEMA "{EXTENSIONS_SCHEMA}" TO "{role}"',
         f'GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA "{schema_name}" TO "{role}"',
         f'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA "{schema_name}" TO "{role}"',
-        f'ALTER DEFAULT PRIVILEGES FOR ROLE "{OWNER_ROLE}" IN SCHEMA "{schema_name}" GRANT USAGE, SELECT ON SEQUENCES TO "{role}"',
+        f'ALTER DEFAULT PRIVILEGES FOR ROLE "{OWNER_ROLE}" IN SCHEMA "{schema_name}" '
+        f'GRANT USAGE, SELECT ON SEQUENCES TO "{role}"',
         f'GRANT SELECT ON "{schema_name}"."django_migrations" TO "{role}"',
     ]
     for model in broker_models():

@@ -23,7 +23,9 @@ class BrokerMiddleware:
         try:
             broker = find_broker(request)
             if broker is None:
-                return _refusal(_("No broker answers at this address. Check the address for a typing mistake."), status=404)
+                return _refusal(
+                    _("No broker answers at this address. Check the address for a typing mistake."), status=404
+                )
             if broker.status != BrokerStatus.ACTIVE:
                 return _refusal(_("This broker is not open at the moment. Please come back later."), status=403)
             request.tenant = broker  # type: ignore[attr-defined] -- the name that django-tenants' parts expect

@@ -28,7 +28,9 @@ class Broker(TenantMixin):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(name="broker_schema_name_valid", condition=models.Q(schema_name__regex=r"^[a-z][a-z0-9_]{2,40}$")),
+            models.CheckConstraint(
+                name="broker_schema_name_valid", condition=models.Q(schema_name__regex=r"^[a-z][a-z0-9_]{2,40}$")
+            ),
             models.CheckConstraint(name="broker_color_hex", condition=models.Q(primary_color__regex=r"^#[0-9a-f]{6}$")),
         ]
 

@@ -84,7 +84,7 @@ def _template_dump() -> str:
         f"--role={OWNER_ROLE}", f"--schema={TEMPLATE_SCHEMA}", "--inserts", "--no-owner", "--no-privileges",
         str(connection.settings_dict["NAME"]),
     ]  # fmt: skip
-    result = subprocess.run(  # noqa: S603 -- fixed program, our own arguments
+    result = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "PGPASSWORD": str(parts["PASSWORD"])},
     )  # fmt: skip

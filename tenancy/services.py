@@ -63,8 +63,9 @@ def _reserve(spec: BrokerSpec) -> Broker:
         raise BrokerExists(code=spec.code)
     with transaction.atomic():
         broker = Broker.objects.create(
-            schema_name=spec.schema_name, code=spec.code, name=spec.name, mark=spec.mark, primary_color=spec.primary_color,
-            radius=spec.radius, settlement_zone=spec.settlement_zone, default_language=spec.default_language,
+            schema_name=spec.schema_name, code=spec.code, name=spec.name, mark=spec.mark,
+            primary_color=spec.primary_color, radius=spec.radius, settlement_zone=spec.settlement_zone,
+            default_language=spec.default_language,
         )  # fmt: skip
         Host.objects.bulk_create(
             [Host(tenant=broker, domain=host, is_primary=i == 0) for i, host in enumerate(spec.hosts)]
@@ -100,7 +101,8 @@ def migrate_all(*, verbosity: int = 1) -> list[str]:
         _run("public", verbosity=verbosity)
         apply_public_grants()
         Broker.objects.get_or_create(
-            schema_name=TEMPLATE_SCHEMA, defaults={"code": "template", "name": "Template", "status": BrokerStatus.TEMPLATE}
+            schema_name=TEMPLATE_SCHEMA,
+            defaults={"code": "template", "name": "Template", "status": BrokerStatus.TEMPLATE},
         )
         lagging = Broker.objects.exclude(schema_version=code_version()).order_by("pk")
         schemas = list(lagging.values_list("schema_name", flat=True))
@@ -124,8 +126,8 @@ def migrate_one(schema_name: str, *, verbosity: int = 1) -> None:
 
 def _run(schema_name: str, *, verbosity: int) -> None:
     options = {
-        "verbosity": verbosity, "interactive": False, "app_label": None, "migration_name": None, "database": "default",
-        "fake": False, "fake_initial": False, "plan": False, "run_syncdb": False, "check_unapplied": False, "prune": False,
-        "skip_checks": True,
+        "verbosity": verbosity, "interactive": False, "app_label": None, "migration_name": None, "fake": False,
+        "database": "default", "fake_initial": False, "plan": False, "run_syncdb": False, "check_unapplied": False,
+        "prune": False, "skip_checks": True, "force_color": False, "no_color": True, "stdout": None, "stderr": None,
     }  # fmt: skip
     run_migrations((), options, "keel", schema_name)

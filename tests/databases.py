@@ -22,8 +22,11 @@ BROKERS = {"aurora": "Aurora Markets", "borealis": "Borealis FX"}
 def code_key() -> str:
     """Return a hash over everything that shapes the template: models, migrations, tenancy."""
     digest = hashlib.sha256()
-    for path in sorted([*ROOT.glob("*/migrations/*.py"), *ROOT.glob("*/models*.py"), *ROOT.glob("tenancy/**/*.py"),
-                        ROOT / "crm/settings.py", *ROOT.glob("crm/flows/brokers.py"), *ROOT.glob("tests/*template.py")]):  # fmt: skip
+    patterns = (
+        "*/migrations/*.py", "*/models*.py", "*/models/*.py", "*/permissions.py", "tenancy/**/*.py", "core/types.py",
+        "crm/settings.py", "crm/flows/brokers.py", "access/roles.py", "tests/make_template.py",
+    )  # fmt: skip
+    for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern)):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:10]
 
@@ -86,7 +89,9 @@ def _exists(name: str) -> bool:
 
 def _admin(statement: str, *params: str) -> list[tuple[object, ...]]:
     login = Login.from_url(admin_url())
-    connection = psycopg2.connect(user=login.user, password=login.password, host=login.host, port=login.port, dbname="postgres")
+    connection = psycopg2.connect(
+        user=login.user, password=login.password, host=login.host, port=login.port, dbname="postgres"
+    )
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:

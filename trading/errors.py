@@ -17,7 +17,9 @@ class CursorMoved(DomainError):
 
 class LotFactorIsSet(DomainError):
     code = "lot_factor_is_set"
-    message = _("The group %(group)s already counts %(factor)s of a lot. A factor is set once; make a new group to change it.")
+    message = _(
+        "The group %(group)s already counts %(factor)s of a lot. A factor is set once; make a new group to change it."
+    )
 
 
 class LotFactorInvalid(InvalidInput):

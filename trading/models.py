@@ -22,7 +22,9 @@ class MtGroup(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(name="mt_group_once_per_server", fields=["server", "name"]),
-            models.CheckConstraint(name="mt_group_lot_factor_positive", condition=Q(lot_factor__isnull=True) | Q(lot_factor__gt=0)),
+            models.CheckConstraint(
+                name="mt_group_lot_factor_positive", condition=Q(lot_factor__isnull=True) | Q(lot_factor__gt=0)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -138,7 +140,8 @@ class Deal(models.Model):
             models.UniqueConstraint(name="deal_revision_once", fields=["server", "ticket", "leg", "revision"]),
             models.CheckConstraint(name="deal_volume_not_negative", condition=Q(volume_e8__gte=0)),
             models.CheckConstraint(
-                name="deal_closed_within_volume", condition=Q(volume_closed_e8__gte=0) & Q(volume_closed_e8__lte=F("volume_e8"))
+                name="deal_closed_within_volume",
+                condition=Q(volume_closed_e8__gte=0) & Q(volume_closed_e8__lte=F("volume_e8")),
             ),
             models.CheckConstraint(name="deal_revision_not_negative", condition=Q(revision__gte=0)),
         ]
@@ -169,7 +172,9 @@ class HeldDeal(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(name="held_deal_once", fields=["server", "ticket", "leg"], condition=Q(released_at__isnull=True)),
+            models.UniqueConstraint(
+                name="held_deal_once", fields=["server", "ticket", "leg"], condition=Q(released_at__isnull=True)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -179,7 +184,9 @@ class HeldDeal(models.Model):
 class DealCursor(models.Model):
     """How far the one walker of a server has come. Locked FOR UPDATE NOWAIT by every step that moves it."""
 
-    server = models.OneToOneField("mt4bridge.MtServer", on_delete=models.PROTECT, primary_key=True, related_name="cursor")
+    server = models.OneToOneField(
+        "mt4bridge.MtServer", on_delete=models.PROTECT, primary_key=True, related_name="cursor"
+    )
     version = models.BigIntegerField(default=0)  # moves with every step: a step checks that it has not moved
     recorded_until = models.DateTimeField(null=True)  # deals before this moment (UTC) have been read
     swept_at = models.DateTimeField(null=True)  # when the longer overlap was last read for edits and deletions
@@ -192,7 +199,7 @@ class DealCursor(models.Model):
 
 
 class FxRate(models.Model):
-    """One unit of `base` costs `rate` units of `quote` from `at` on. Never edited; a late one has a later published_at."""
+    """One unit of `base` costs `rate` units of `quote` from `at` on. Never edited: a late one is published later."""
 
     db_access = DbAccess.APPEND
 

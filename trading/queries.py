@@ -71,7 +71,7 @@ def closed_trades(*, account: TradingAccount, before: str | None = None, limit: 
     deals = live_deals().filter(account=account, action__in=_TRADES).exclude(entry=DealEntry.IN)
     if before:
         at, pk = _keyset(before)
-        deals = deals.extra(where=["(trading_deal.deal_at, trading_deal.id) < (%s, %s)"], params=[at, pk])  # noqa: S610 -- bound
+        deals = deals.extra(where=["(trading_deal.deal_at, trading_deal.id) < (%s, %s)"], params=[at, pk])
     found = list(deals.select_related("symbol").order_by("-deal_at", "-id")[: limit + 1])
     more = len(found) > limit
     rows = [_closed_trade(deal, account) for deal in found[:limit]]
@@ -183,9 +183,10 @@ def held_deals(*, actor: Actor, limit: int = 100) -> list[HeldRow]:
     rows = HeldDeal.objects.filter(released_at__isnull=True).select_related("server").order_by("held_at", "pk")[:limit]
     return [
         HeldRow(
-            pk=row.pk, server=row.server.name, ticket=row.ticket, login=row.login, symbol=str(row.payload.get("symbol", "")),
-            reason=row.reason, reason_label=HoldReason(row.reason).label, detail=row.detail, held_at=row.held_at,
-            release_asked=row.release_asked_at is not None,
+            pk=row.pk, server=row.server.name, ticket=row.ticket, login=row.login,
+            symbol=str(row.payload.get("symbol", "")), reason=row.reason,
+            reason_label=HoldReason(row.reason).label, detail=row.detail,
+            held_at=row.held_at, release_asked=row.release_asked_at is not None,
         )
         for row in rows
     ]  # fmt: skip
@@ -269,7 +270,8 @@ def _health(cursor: DealCursor) -> ServerHealth:
         deals=Deal.objects.filter(server=server, revision=0).count(),
         last_deal_at=last[0] if last else None, last_recorded_at=last[1] if last else None,
         complete_until=cursor.complete_until, last_ok_at=server.last_ok_at, last_error_code=server.last_error_code,
-        last_error_at=server.last_error_at, held=HeldDeal.objects.filter(server=server, released_at__isnull=True).count(),
+        last_error_at=server.last_error_at,
+        held=HeldDeal.objects.filter(server=server, released_at__isnull=True).count(),
         unclassified_symbols=Symbol.objects.filter(server=server, group__isnull=True).count(),
         groups_without_factor=MtGroup.objects.filter(server=server, lot_factor__isnull=True).count(),
     )  # fmt: skip
@@ -279,7 +281,9 @@ def logins_to_refresh(*, server_id: int, older_than: datetime, limit: int) -> li
     """Return the logins whose state was looked at longest ago, never looked at first."""
     rows = TradingAccount.objects.filter(server_id=server_id)
     rows = rows.filter(Q(snapshot__isnull=True) | Q(snapshot__taken_at__lt=older_than))
-    return list(rows.order_by(F("snapshot__taken_at").asc(nulls_first=True), "login").values_list("login", flat=True)[:limit])
+    return list(
+        rows.order_by(F("snapshot__taken_at").asc(nulls_first=True), "login").values_list("login", flat=True)[:limit]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +307,7 @@ class OpenPosition:
 
 @dataclass(frozen=True, slots=True)
 class AccountStanding:
-    """A trading account with the latest state that its MT server told; without one, `taken_at` and the money are None."""
+    """A trading account with the latest state its MT server told; without one, `taken_at` and the money are None."""
 
     pk: int
     login: int

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-
 from core import copying
 from core.money import MAX_E8
 from mt4bridge.enums import DealEntry
@@ -16,9 +15,10 @@ from trading.types import DealContent, DealKey, Stored
 
 _CONTENT = DealContent._fields
 COPY_COLUMNS = (
-    "server_id", "ticket", "leg", "revision", "deleted", "account_id", "symbol_id", "action", "entry", "reason", "position",
-    "position_by", "mt_order", "volume_e8", "volume_closed_e8", "price_e8", "bid_e8", "ask_e8", "contract_size_e8", "digits",
-    "profit_e8", "swap_e8", "commission_e8", "fee_e8", "deal_at", "comment", "recorded_at",
+    "server_id", "ticket", "leg", "revision", "deleted", "account_id", "symbol_id", "action", "entry", "reason",
+    "position", "position_by", "mt_order", "volume_e8", "volume_closed_e8", "price_e8", "bid_e8", "ask_e8",
+    "contract_size_e8", "digits", "profit_e8", "swap_e8", "commission_e8", "fee_e8", "deal_at", "comment",
+    "recorded_at",
 )  # fmt: skip
 
 
@@ -80,7 +80,9 @@ def sort_rows(rows: Iterable[DealRow | BadRow], names: Names) -> Sorted:
     return result
 
 
-def _hold(result: Sorted, key: DealKey, login: int | None, reason: HoldReason, detail: str, payload: dict[str, Any]) -> None:
+def _hold(
+    result: Sorted, key: DealKey, login: int | None, reason: HoldReason, detail: str, payload: dict[str, Any]
+) -> None:
     result.deals.pop(key, None)
     result.held[key] = Held(key, login, reason, detail[:200], payload)
 
@@ -90,7 +92,15 @@ def _reason_to_hold(row: DealRow, names: Names) -> HoldReason | None:
         return HoldReason.UNKNOWN_LOGIN
     if row.symbol and row.symbol not in names.symbols:
         return HoldReason.UNKNOWN_SYMBOL
-    numbers = (row.volume_e8, row.price_e8, row.profit_e8, row.swap_e8, row.commission_e8, row.fee_e8, row.contract_size_e8)
+    numbers = (
+        row.volume_e8,
+        row.price_e8,
+        row.profit_e8,
+        row.swap_e8,
+        row.commission_e8,
+        row.fee_e8,
+        row.contract_size_e8,
+    )
     return HoldReason.OUT_OF_RANGE if max(map(abs, numbers)) > MAX_E8 else None
 
 
@@ -98,9 +108,10 @@ def _content(row: DealRow, names: Names) -> DealContent:
     symbol_id, contract_size = names.symbols.get(row.symbol, (None, 0))
     closed = 0 if row.entry == DealEntry.IN else row.volume_closed_e8
     return DealContent(
-        names.accounts[row.login], symbol_id, row.action, row.entry, row.reason, row.position, row.position_by, row.order,
-        row.volume_e8, closed, row.price_e8, row.bid_e8, row.ask_e8, row.contract_size_e8 or contract_size, row.digits,
-        row.profit_e8, row.swap_e8, row.commission_e8, row.fee_e8, row.deal_at, row.comment[:64],
+        names.accounts[row.login], symbol_id, row.action, row.entry, row.reason, row.position, row.position_by,
+        row.order, row.volume_e8, closed, row.price_e8, row.bid_e8, row.ask_e8,
+        row.contract_size_e8 or contract_size, row.digits, row.profit_e8, row.swap_e8, row.commission_e8, row.fee_e8,
+        row.deal_at, row.comment[:64],
     )  # fmt: skip
 
 
@@ -120,13 +131,16 @@ def load_stored(*, server_id: int, tickets: Collection[int]) -> dict[DealKey, St
     return found
 
 
-def pack(*, server_id: int, key: DealKey, revision: int, deleted: bool, content: DealContent, recorded_at: datetime) -> bytes:
+def pack(
+    *, server_id: int, key: DealKey, revision: int, deleted: bool, content: DealContent, recorded_at: datetime
+) -> bytes:
     """Return one row of trading_deal in COPY's binary form, fields in the order of COPY_COLUMNS."""
     c, int8, int2 = content, copying.int8, copying.int2
     return b"".join((
         int8(server_id), int8(key.ticket), int2(key.leg), int2(revision), copying.boolean(deleted), int8(c.account_id),
         int8(c.symbol_id), int2(c.action), int2(c.entry), int2(c.reason), int8(c.position), int8(c.position_by),
-        int8(c.mt_order), int8(c.volume_e8), int8(c.volume_closed_e8), int8(c.price_e8), int8(c.bid_e8), int8(c.ask_e8),
-        int8(c.contract_size_e8), int2(c.digits), int8(c.profit_e8), int8(c.swap_e8), int8(c.commission_e8), int8(c.fee_e8),
+        int8(c.mt_order), int8(c.volume_e8), int8(c.volume_closed_e8), int8(c.price_e8), int8(c.bid_e8),
+        int8(c.ask_e8), int8(c.contract_size_e8), int2(c.digits), int8(c.profit_e8), int8(c.swap_e8),
+        int8(c.commission_e8), int8(c.fee_e8),
         copying.timestamptz(c.deal_at), copying.text(c.comment), copying.timestamptz(recorded_at),
     ))  # fmt: skip

@@ -42,7 +42,7 @@ def record_deals(*, server_id: int, version: int, reading: Reading, now: datetim
     gone = _deletions(server_id, reading.gone, stored, now)
     if packed or gone:
         copying.copy_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=[*packed, *gone])
-    held = _keep_held(server_id, found, stored, now)
+    held = _keep_held(server_id, found, now)
     _move(cursor, reading, now)
     return RecordOutcome(new=new, revised=revised, deleted=len(gone), held=held, version=cursor.version)
 
@@ -64,22 +64,34 @@ def _changes(
     return new, len(packed) - new, packed
 
 
-def _deletions(server_id: int, gone: Collection[DealKey], stored: Mapping[DealKey, Stored], now: datetime) -> list[bytes]:
+def _deletions(
+    server_id: int, gone: Collection[DealKey], stored: Mapping[DealKey, Stored], now: datetime
+) -> list[bytes]:
     """Return a deleting revision for each stored deal that the server no longer has."""
     live = ((key, stored[key]) for key in sorted(gone) if key in stored and not stored[key].deleted)
     return [
-        pack(server_id=server_id, key=key, revision=before.revision + 1, deleted=True, content=before.content, recorded_at=now)
+        pack(
+            server_id=server_id,
+            key=key,
+            revision=before.revision + 1,
+            deleted=True,
+            content=before.content,
+            recorded_at=now,
+        )
         for key, before in live
     ]
 
 
-def _keep_held(server_id: int, found: Sorted, stored: Mapping[DealKey, Stored], now: datetime) -> int:
+def _keep_held(server_id: int, found: Sorted, now: datetime) -> int:
     """Write rows that must wait, and close the wait of those that became deals; return how many are new.
 
     A row that would revise a stored deal and cannot is held too: the stored one stands until it is released."""
-    waiting = {(h.ticket, h.leg): h for h in HeldDeal.objects.filter(
-        server_id=server_id, released_at__isnull=True, ticket__in={k.ticket for k in (*found.deals, *found.held)})}  # fmt: skip
-    HeldDeal.objects.filter(pk__in=[row.pk for key, row in waiting.items() if key in found.deals]).update(released_at=now)
+    tickets = {key.ticket for key in (*found.deals, *found.held)}
+    rows = HeldDeal.objects.filter(server_id=server_id, released_at__isnull=True, ticket__in=tickets)
+    waiting = {DealKey(row.ticket, row.leg): row for row in rows}
+    HeldDeal.objects.filter(pk__in=[row.pk for key, row in waiting.items() if key in found.deals]).update(
+        released_at=now
+    )
     for key, held in found.held.items():
         if key in waiting:
             _renew_held(waiting[key], held)
@@ -197,5 +209,7 @@ def set_lot_factor(*, mt_group: MtGroup, lot_factor: Decimal, actor: Actor, now:
 
 def publish_fx_rate(*, base: str, quote: str, rate: Decimal, at: datetime, now: datetime) -> FxRate:
     """Add a rate: one unit of `base` costs `rate` units of `quote` from `at` on."""
-    row, _created = FxRate.objects.get_or_create(base=base, quote=quote, at=at, published_at=now, defaults={"rate": rate})
+    row, _created = FxRate.objects.get_or_create(
+        base=base, quote=quote, at=at, published_at=now, defaults={"rate": rate}
+    )
     return row

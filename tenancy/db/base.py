@@ -21,14 +21,14 @@ _check_lock = threading.Lock()
 class DatabaseWrapper(base.DatabaseWrapper):
     """django-tenants' wrapper that also changes the role and never runs under a stale one."""
 
-    def _handle_search_path(self, cursor: Any = None) -> None:
+    def _handle_search_path(self, cursor: Any = None) -> None:  # noqa: ARG002 -- the library passes it
         if self._setting_search_path:
             return
         if self.connection.info.transaction_status == _IN_ERROR:
             return  # every statement fails until the rollback; nothing can read the wrong broker
         self._setting_search_path = True
         try:
-            with self.connection.cursor() as raw:
+            with self.wrap_database_errors, self.connection.cursor() as raw:
                 raw.execute(switch_sql(self.schema_name))
         finally:
             self._setting_search_path = False
@@ -45,13 +45,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return
             with self.connection.cursor() as raw:
                 raw.execute(
-                    "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolinherit FROM pg_roles WHERE rolname = session_user"
+                    "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolinherit "
+                    "FROM pg_roles WHERE rolname = session_user"
                 )
                 (too_powerful,) = raw.fetchone()
             if too_powerful:
                 raise ImproperlyConfigured(
-                    f"The database login {login} may do more than Keel's login should (superuser, BYPASSRLS, CREATEROLE "
-                    "or INHERIT). Create the logins with: ./run manage bootstrap_database"
+                    f"The database login {login} may do more than Keel's login should (superuser, BYPASSRLS, "
+                    "CREATEROLE or INHERIT). Create the logins with: ./run manage bootstrap_database"
                 )
             _checked_logins.add(login)
 

@@ -17,13 +17,17 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        urls = {name: os.environ.get(name, "") for name in ("KEEL_ADMIN_DATABASE_URL", "DATABASE_URL", "DATABASE_OWNER_URL")}
+        urls = {
+            name: os.environ.get(name, "") for name in ("KEEL_ADMIN_DATABASE_URL", "DATABASE_URL", "DATABASE_OWNER_URL")
+        }
         missing = [name for name, url in urls.items() if not url]
         if missing:
             raise CommandError(f"Set {', '.join(missing)} in the environment first.")
         try:
             prepare_server(
-                admin_url=urls["KEEL_ADMIN_DATABASE_URL"], app_url=urls["DATABASE_URL"], owner_url=urls["DATABASE_OWNER_URL"]
+                admin_url=urls["KEEL_ADMIN_DATABASE_URL"],
+                app_url=urls["DATABASE_URL"],
+                owner_url=urls["DATABASE_OWNER_URL"],
             )
         except (psycopg2.Error, ValueError) as error:
             raise CommandError(str(error).strip()) from error

@@ -1,0 +1,56 @@
+"""The MT servers of a broker: where they are, how to sign in, what clock they keep, how the last talk went."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import connection, models
+from django.db.models import Q
+
+from core.crypto import seal, unseal
+from mt4bridge.enums import ServerKind, Platform, TlsMode
+
+
+class MtServer(models.Model):
+    """One MT4 or MT5 server that this broker reaches through a gateway."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # binds the sealed password to this row
+    name = models.CharField(max_length=60, unique=True)
+    platform = models.CharField(max_length=4, choices=Platform.choices, default=Platform.MT5)
+    kind = models.CharField(max_length=20, choices=ServerKind.choices, default=ServerKind.WEBAPI)
+    address = models.CharField(max_length=255)  # host:port
+    manager_login = models.BigIntegerField()
+    manager_password_sealed = models.TextField(editable=False)  # core.crypto; never shown, never logged
+    group_mask = models.CharField(max_length=200, default="*")  # which MT groups of the server are this broker's
+    tls_mode = models.CharField(max_length=4, choices=TlsMode.choices, default=TlsMode.CA)
+    tls_pin = models.CharField(max_length=64, blank=True, default="")  # sha256 of the certificate, lower-case hex
+    tls_ca = models.TextField(blank=True, default="")  # PEM; empty: the system's authorities
+    clock_zone = models.CharField(max_length=64, default="America/New_York")  # IANA zone whose days the clock follows
+    clock_shift_minutes = models.SmallIntegerField(default=420)  # added to that zone: GMT+2/+3 with US daylight saving
+    is_active = models.BooleanField(default=True)
+    history_from = models.DateTimeField()  # deals before this moment are not read
+    last_ok_at = models.DateTimeField(null=True)
+    last_error_code = models.CharField(max_length=40, blank=True, default="")
+    last_error_fields = models.JSONField(default=dict)  # what the error's sentence needs
+    last_error_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)  # in a row; they set the back-off
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="mt_server_pin_when_pinned", condition=~Q(tls_mode="pin") | Q(tls_pin__regex=r"^[0-9a-f]{64}$")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def set_manager_password(self, password: str) -> None:
+        """Seal the password for this row and this broker's schema."""
+        self.manager_password_sealed = seal(password, place=self._place())
+
+    def manager_password(self) -> str:
+        """Return the password in clear, for the gateway alone."""
+        return unseal(self.manager_password_sealed, place=self._place())
+
+    def _place(self) -> tuple[str, str, str, str]:
+        return (connection.schema_name, "mt_server", "manager_password", str(self.uuid))
