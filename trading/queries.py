@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from access.types import Actor
 from core.errors import InvalidInput
 from core.money import E8, MAX_E8, from_e8, quantize
+from mt4bridge.clock import ServerClock
 from mt4bridge.enums import DealAction, DealEntry
 from trading.enums import HoldReason
 from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, SymbolGroup, TradingAccount
@@ -313,7 +314,6 @@ class AccountStanding:
     login: int
     server: str
     platform: str
-    zone: str  # IANA zone of the server's clock
     group: str
     leverage: int
     currency: str
@@ -337,7 +337,7 @@ def account_standing(account: TradingAccount) -> AccountStanding:
     state = getattr(account, "snapshot", None)
     return AccountStanding(
         pk=account.pk, login=account.login, server=account.server.name, platform=account.server.platform,
-        zone=account.server.clock_zone, group=account.mt_group.name, leverage=account.leverage,
+        group=account.mt_group.name, leverage=account.leverage,
         currency=account.mt_group.currency,
         balance=state and state.balance, equity=state and state.equity, floating=state and state.floating,
         margin_free=state and state.margin_free,
@@ -355,3 +355,25 @@ def _open_position(row: dict[str, Any], account: TradingAccount) -> OpenPosition
         price_current=Decimal(row["price_current"]), profit=profit, swap=swap, net=profit + swap,
         currency=account.mt_group.currency, opened_at=datetime.fromisoformat(row["opened_at"]),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Up to when every deal of a server is stored and judged; None: nothing was read yet."""
+
+    server: str
+    complete_until: datetime | None
+    clock_ahead: timedelta  # what the server's own clock adds to UTC at that moment
+
+
+def completeness() -> list[Completeness]:
+    """Return how far the walk of each active MT server is complete, by name. One statement."""
+    cursors = DealCursor.objects.filter(server__is_active=True).select_related("server").order_by("server__name")
+    return [_completeness(cursor) for cursor in cursors]
+
+
+def _completeness(cursor: DealCursor) -> Completeness:
+    clock = ServerClock(cursor.server.clock_zone, cursor.server.clock_shift_minutes)
+    until = cursor.complete_until
+    ahead = timedelta(seconds=clock.offset_seconds(until)) if until else timedelta(0)
+    return Completeness(server=cursor.server.name, complete_until=until, clock_ahead=ahead)
