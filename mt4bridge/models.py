@@ -7,7 +7,7 @@ from django.db import connection, models
 from django.db.models import Q
 
 from core.crypto import seal, unseal
-from mt4bridge.enums import ServerKind, Platform, TlsMode
+from mt4bridge.enums import Platform, ServerKind, TlsMode
 
 
 class MtServer(models.Model):

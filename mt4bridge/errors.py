@@ -1,0 +1,203 @@
+"""Everything that can go wrong with an MT server, each with a code and a sentence for people. Plain Python.
+
+The sentences are msgids: doors and health pages translate them by `gettext` and fill in `fields`
+(`queries.error_in_words`)."""
+
+
+def gettext_noop(text: str) -> str:
+    """Mark a msgid for extraction; the translation happens where it is shown."""
+    return text
+
+
+class BridgeError(Exception):
+    """A talk with an MT server failed. `code` is stable; `message` is an English msgid with %(name)s fields."""
+
+    code = "bridge_error"
+    message = gettext_noop("The trading server could not be used.")
+
+    def __init__(self, **fields: object) -> None:
+        super().__init__()
+        self.fields = fields
+
+    def __str__(self) -> str:
+        return self.message % self.fields if self.fields else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.fields)
+
+
+def _rebuild(kind: type[BridgeError], fields: dict[str, object]) -> BridgeError:
+    return kind(**fields)
+
+
+class ServerUnreachable(BridgeError):
+    """Nothing was sent: no route, refused, time-out of connect or TLS."""
+
+    code = "server_unreachable"
+    message = gettext_noop(
+        "The trading server at %(address)s does not answer (%(detail)s). Check the address, the server's allow-list of "
+        "IP addresses, and whether it is in maintenance."
+    )
+
+
+class UntrustedCertificate(BridgeError):
+    code = "untrusted_certificate"
+    message = gettext_noop(
+        "The certificate of %(address)s is not the expected one (%(detail)s). Nothing was sent. Check the pin or the CA "
+        "file with the broker's administrator."
+    )
+
+
+class WrongPassword(BridgeError):
+    code = "wrong_password"
+    message = gettext_noop(
+        "The trading server refuses manager %(login)s: the API password or the manager's right to connect is wrong. Set "
+        "the password again; it is not the master password."
+    )
+
+
+class ImpostorServer(BridgeError):
+    code = "impostor_server"
+    message = gettext_noop(
+        "The server at %(address)s could not prove that it knows the manager password. It may not be the broker's "
+        "server. Nothing was read; check the address before you try again."
+    )
+
+
+class SessionLost(BridgeError):
+    code = "session_lost"
+    message = gettext_noop("The connection to the trading server broke off during %(path)s.")
+
+
+class AccessDenied(BridgeError):
+    """403 again, right after a successful sign-in."""
+
+    code = "access_denied"
+    message = gettext_noop(
+        "The trading server forbids %(path)s although the manager is signed in. The manager may lack the right for it, or "
+        "another session of the same manager takes over."
+    )
+
+
+class TooSlow(BridgeError):
+    code = "too_slow"
+    message = gettext_noop("The trading server did not finish its answer to %(path)s within %(seconds)s seconds.")
+
+
+class MalformedAnswer(BridgeError):
+    code = "malformed_answer"
+    message = gettext_noop("The trading server's answer to %(path)s cannot be understood: %(detail)s.")
+
+
+class AnswerTooLarge(BridgeError):
+    code = "answer_too_large"
+    message = gettext_noop("The trading server's answer to %(path)s is larger than %(megabytes)s MB.")
+
+
+class HistoryMoved(BridgeError):
+    code = "history_moved"
+    message = gettext_noop("The deals of login %(login)s changed each time they were read; they are read again later.")
+
+
+class OutcomeUnknown(BridgeError):
+    """A write was sent and its result is not known."""
+
+    code = "outcome_unknown"
+    message = gettext_noop(
+        "It is not known whether the trading server carried out %(path)s (%(detail)s). Read its deals back before a retry."
+    )
+
+
+class UnsupportedServer(BridgeError):
+    code = "unsupported_server"
+    message = gettext_noop("No adapter reaches a server of kind %(kind)s.")
+
+
+class Refused(BridgeError):
+    """The server answered with a return code that means no."""
+
+    code = "refused"
+    message = gettext_noop("The trading server refused %(path)s with code %(retcode)s (%(text)s).")
+
+    @property
+    def retcode(self) -> int:
+        return int(str(self.fields["retcode"]))
+
+
+class InvalidParameters(Refused):
+    code = "invalid_parameters"
+    message = gettext_noop(
+        "The trading server found an error in the parameters of %(path)s (code %(retcode)s, %(text)s)."
+    )
+
+
+class NoPermission(Refused):
+    code = "no_permission"
+    message = gettext_noop(
+        "The manager has no right for %(path)s (code %(retcode)s, %(text)s). Grant it in MetaTrader Administrator."
+    )
+
+
+class ServerTroubled(Refused):
+    """Codes that say the server could not do it now; for a write the outcome is not certain."""
+
+    code = "server_troubled"
+    message = gettext_noop("The trading server has trouble of its own with %(path)s (code %(retcode)s, %(text)s).")
+
+
+class TooFrequent(Refused):
+    code = "too_frequent"
+    message = gettext_noop(
+        "The trading server says the requests come too often (%(path)s, code %(retcode)s, %(text)s)."
+    )
+
+
+class NotFound(Refused):
+    code = "not_found"
+    message = gettext_noop("The trading server does not have what %(path)s asked for (code %(retcode)s, %(text)s).")
+
+
+class SignInRefused(Refused):
+    code = "sign_in_refused"
+    message = gettext_noop("The trading server does not let the manager in (code %(retcode)s, %(text)s).")
+
+
+class WeakPassword(Refused):
+    code = "weak_password"
+    message = gettext_noop("The trading server rejects the password (code %(retcode)s, %(text)s).")
+
+
+class AmountTooLarge(Refused):
+    code = "amount_too_large"
+    message = gettext_noop("The amount is above the trading server's limit (code %(retcode)s, %(text)s).")
+
+
+class NotEnoughMoney(Refused):
+    code = "not_enough_money"
+    message = gettext_noop("The trading account does not have enough free money (code %(retcode)s, %(text)s).")
+
+
+_BY_RETCODE: dict[int, type[Refused]] = {
+    3: InvalidParameters,
+    4: InvalidParameters,
+    8: NoPermission,
+    12: TooFrequent,
+    13: NotFound,
+    3006: WeakPassword,
+    4005: AmountTooLarge,
+    6001: NotFound,
+    10013: InvalidParameters,
+    10019: NotEnoughMoney,
+    10024: TooFrequent,
+    **dict.fromkeys((2, 5, 6, 7, 9, 10, 11, 15, 16, 10001, 10002, 10012, 12003, 12004), ServerTroubled),
+    **dict.fromkeys(range(1000, 1035), SignInRefused),
+    1018: TooFrequent,
+}
+
+UNCERTAIN_RETCODES = frozenset({2, 7, 9, 10, 11, 14, 15, 16, 17, 10001, 10002, 10012, 12003, 12004})
+"""Return codes after which a write may have been carried out all the same."""
+
+
+def refused(*, path: str, retcode: int, text: str) -> Refused:
+    """Return the named error of a return code."""
+    return _BY_RETCODE.get(retcode, Refused)(path=path, retcode=retcode, text=text)

@@ -1,0 +1,56 @@
+"""Tell history files apart and read them."""
+
+from pathlib import Path
+
+from mt4bridge.histories.mt4_statement import parse_statement
+from mt4bridge.histories.mt5_csv import looks_like_deals, parse_deals
+from mt4bridge.histories.types import History, HistoryError
+
+MAX_BYTES = 256 << 20
+
+
+def read_history(path: Path) -> History:
+    """Read one MT4 statement or MT5 deals csv from disk.
+
+    :raises HistoryError: it is neither, damaged, or not there; the sentence names the file."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise HistoryError(f"expected a file of at most {MAX_BYTES >> 20} MB, found {path.stat().st_size >> 20} MB")
+        return parse_history(path.read_bytes())
+    except OSError as error:
+        raise HistoryError(f"{path.name}: the file cannot be read ({error.strerror}).") from None
+    except HistoryError as error:
+        raise HistoryError(f"{path.name}: {error}.") from None
+
+
+def parse_history(content: bytes) -> History:
+    """Read the bytes of one history file.
+
+    :raises HistoryError: it is neither of the two kinds, or damaged."""
+    text = _decoded(content)
+    first_line = text.lstrip().partition("\n")[0]
+    if looks_like_deals(first_line):
+        return parse_deals(text.lstrip("\ufeff\r\n "))
+    if "<" in text[:2000] and "</t" in text.lower():
+        return parse_statement(text)
+    raise HistoryError(
+        "expected an MT4 statement (html) or an MT5 deals csv with a first line from ticket to external_id, "
+        f"found {_glimpse(first_line)}"
+    )
+
+
+def _decoded(content: bytes) -> str:
+    """Return the text; MetaTrader writes UTF-8, UTF-16 or the code page of its Windows."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def _glimpse(first_line: str) -> str:
+    """Return a file's beginning for a sentence, without what a terminal would act on."""
+    if not first_line:
+        return "an empty file"
+    return repr("".join(letter if letter.isprintable() else "?" for letter in first_line[:60]))

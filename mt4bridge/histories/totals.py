@@ -1,0 +1,33 @@
+"""Check a statement against its own Summary. Pure."""
+
+from decimal import Decimal
+
+from mt4bridge.histories.types import History
+
+ZERO = Decimal(0)
+_BALANCE, _CREDIT = 2, 3
+
+
+def differences(history: History) -> list[str]:
+    """Return one sentence for each total of the Summary that the rows do not add up to; [] when all agree.
+
+    A csv has no Summary and always agrees."""
+    summary = history.summary
+    if summary is None:
+        return []
+    deposit = sum((row.amount for row in history.balances if row.kind == _BALANCE), ZERO)
+    credit = sum((row.amount for row in history.balances if row.kind == _CREDIT), ZERO)
+    closed = sum((row.commission + row.taxes + row.swap + row.profit for row in history.closed), ZERO)
+    floating = sum((row.commission + row.taxes + row.swap + row.profit for row in history.open), ZERO)
+    balance = deposit + closed
+    checks = (
+        ("Deposit/Withdrawal", summary.deposit, deposit),
+        ("Credit Facility", summary.credit, credit),
+        ("Closed Trade P/L", summary.closed_result, closed),
+        ("Floating P/L", summary.floating, floating),
+        ("Balance", summary.balance, balance),
+        ("Equity", summary.equity, balance + credit + floating),
+    )
+    return [
+        f"{name}: the file says {said}, its rows add up to {found}" for name, said, found in checks if said != found
+    ]

@@ -1,0 +1,118 @@
+"""What a history file says, as frozen records. Times are server wall-clock seconds, money is account currency."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class HistoryKind(StrEnum):
+    MT4_STATEMENT = "mt4_statement"
+    MT5_DEALS = "mt5_deals"
+
+
+class HistoryError(Exception):
+    """A file is not a history this parser knows, or is damaged. The sentence says what was expected and found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mt4Trade:
+    """One MT4 ticket, open or closed. Prices and money are the client's."""
+
+    ticket: int
+    action: int  # 0 buy, 1 sell
+    volume_lots: Decimal
+    symbol: str
+    digits: int  # decimals of its prices
+    opened_s: int
+    open_price: Decimal
+    sl: Decimal
+    tp: Decimal
+    closed_s: int | None  # None while open
+    close_price: Decimal  # while open: the market when the statement was printed
+    commission: Decimal
+    taxes: Decimal
+    swap: Decimal
+    profit: Decimal  # without commission, taxes and swap
+    magic: int
+    comment: str
+    close_reason: int  # enums.DealReason
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceOperation:
+    ticket: int
+    kind: int  # enums.DealAction: BALANCE or CREDIT
+    at_s: int
+    amount: Decimal  # signed
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class PendingOrder:
+    """A pending order, working or cancelled."""
+
+    ticket: int
+    kind: str  # "buy limit", "sell stop", …
+    volume_lots: Decimal
+    symbol: str
+    price: Decimal
+    placed_s: int
+    cancelled_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mt5Deal:
+    """One row of the terminal's deal history."""
+
+    ticket: int
+    login: int | None
+    order: int
+    time_ms: int
+    action: int
+    entry: int
+    magic: int
+    position: int
+    reason: int  # enums.DealReason: the terminal's number is translated
+    volume_lots: Decimal
+    price: Decimal
+    digits: int  # decimals of the symbol's prices in this file
+    commission: Decimal
+    swap: Decimal
+    profit: Decimal
+    fee: Decimal
+    symbol: str
+    comment: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The Summary block that a statement prints about itself."""
+
+    deposit: Decimal
+    credit: Decimal
+    closed_result: Decimal  # commission + swap + profit + taxes of the closed trades
+    floating: Decimal
+    margin: Decimal
+    balance: Decimal
+    equity: Decimal
+    free_margin: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One file. `login` and `currency` are None when the file does not say."""
+
+    kind: HistoryKind
+    login: int | None = None
+    name: str = ""
+    currency: str | None = None
+    leverage: int | None = None
+    printed_s: int | None = None
+    closed: tuple[Mt4Trade, ...] = ()
+    open: tuple[Mt4Trade, ...] = ()
+    balances: tuple[BalanceOperation, ...] = ()
+    working: tuple[PendingOrder, ...] = ()
+    cancelled: tuple[PendingOrder, ...] = ()
+    deals: tuple[Mt5Deal, ...] = ()
+    summary: Summary | None = None

@@ -1,0 +1,5 @@
+import sys
+
+from mt4bridge.simulator.cli import main
+
+sys.exit(main())

@@ -1,0 +1,217 @@
+"""The MT5 Web API as a `TradingServer`. Paths and parameters as MetaQuotes documents them."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from mt4bridge.clock import ServerClock
+from mt4bridge.errors import AnswerTooLarge, HistoryMoved, NotFound
+from mt4bridge.types import (
+    AccountState,
+    BadRow,
+    BalanceReceipt,
+    DealRow,
+    GroupRow,
+    PositionRow,
+    SymbolRow,
+    UserRow,
+)
+from mt4bridge.webapi import records, wire
+from mt4bridge.webapi.connection import Endpoint
+from mt4bridge.webapi.normalise import DealNormaliser
+from mt4bridge.webapi.session import PING, Session
+from mt4bridge.webapi.slices import SliceLength
+
+LIST_LENGTH = 4_000  # rows in one list of deals
+PAGE_LENGTH = 1_000  # rows in one page of one login
+LOGINS_PER_REQUEST = 200
+PAGE_TRIES = 3
+TOKEN_LENGTH = 26
+BALANCE_KINDS = frozenset((2, 3, 4, 5, 6))
+
+
+class WebApiServer:
+    """One MT5 server, reached by its Web API. `group_mask` bounds what this installation may see ("real*,!real\\\\test*")."""
+
+    def __init__(
+        self, endpoint: Endpoint, *, login: int, password: str, clock: ServerClock, group_mask: str = "*"
+    ) -> None:
+        self._session = Session(endpoint, login=login, password=password)
+        self._clock = clock
+        self._group_mask = group_mask
+        self._deals = DealNormaliser(clock)
+
+    def __repr__(self) -> str:
+        return f"WebApiServer({self._session!r})"
+
+    def connect(self) -> None:
+        self._session.connect()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def drop(self) -> None:
+        """Forget the connection without telling the server (after a fork)."""
+        self._session.drop()
+
+    def ping(self) -> None:
+        self._session.read(PING)
+
+    def server_time(self) -> datetime:
+        path = "/api/time/server"
+        answer = wire.object_of(path, self._session.read(path))
+        text = wire.member(path, answer, "Time")
+        seconds = text.partition(" ")[0] if isinstance(text, str) else text
+        return self._clock.to_utc(wire.whole(path, "Time", seconds))
+
+    def groups(self) -> list[GroupRow]:
+        return [records.convert("/api/group/next", raw, records.group_row) for raw in self._listed("/api/group")]
+
+    def symbols(self) -> list[SymbolRow]:
+        return [records.convert("/api/symbol/next", raw, records.symbol_row) for raw in self._listed("/api/symbol")]
+
+    def users(self, group_mask: str = "*") -> list[UserRow]:
+        path = "/api/user/get_batch"
+        mask = self._group_mask if group_mask == "*" else group_mask
+        rows = self._rows(path, group=mask)
+        return [records.convert(path, raw, lambda row: records.user_row(row, self._clock)) for raw in rows]
+
+    def deals(self, *, since: datetime, until: datetime) -> Iterator[list[DealRow | BadRow]]:
+        """Yield every deal of [since, until) in slices of time that adapt to how busy the server is."""
+        slice_length = SliceLength()
+        start = since
+        while start < until:
+            end = min(start + slice_length.length, until)
+            try:
+                rows = self._batch(start, end)
+            except AnswerTooLarge:
+                if not slice_length.halve():
+                    raise
+                continue
+            slice_length.learn(len(rows))
+            start = end
+            for first in range(0, len(rows), LIST_LENGTH):
+                yield rows[first : first + LIST_LENGTH]
+
+    def deals_of_login(self, *, login: int, since: datetime, until: datetime) -> list[DealRow | BadRow]:
+        """Page through one account. Offsets shift when the history changes meanwhile, so the count is taken before
+        and after, over the same fixed period, and the pages are read again when it moved.
+
+        :raises HistoryMoved: it moved each time."""
+        start, end = self._clock.wall_window(since, until)
+        for _ in range(PAGE_TRIES):
+            before = self._total(login, start, end)
+            raw_rows = self._pages(login, start, end, before)
+            if len(raw_rows) == before == self._total(login, start, end):
+                rows = _once(self._deals.rows(raw_rows))
+                if len(rows) == before:
+                    return _within(rows, since, until)
+        raise HistoryMoved(login=login)
+
+    def deals_by_ticket(self, tickets: Collection[int]) -> list[DealRow | BadRow]:
+        path = "/api/deal/get_batch"
+        raw_rows = [raw for chunk in _chunks(sorted(tickets)) for raw in self._rows(path, ticket=chunk)]
+        return _once(self._deals.rows(raw_rows))
+
+    def deal_count(self, login: int, since: datetime, until: datetime) -> int:
+        """Return the server's count. Bounds are whole server seconds, so give whole seconds to compare counts."""
+        start, end = self._clock.from_utc(since), self._clock.from_utc(until) - 1
+        return self._total(login, start, end) if end >= start else 0
+
+    def account_states(self, logins: Collection[int]) -> list[AccountState]:
+        path = "/api/user/account/get_batch"
+        return [
+            records.convert(path, raw, records.account_state)
+            for chunk in _chunks(sorted(logins))
+            for raw in self._rows(path, login=chunk)
+        ]
+
+    def positions(self, logins: Collection[int]) -> list[PositionRow]:
+        path = "/api/position/get_batch"
+        return [
+            records.convert(path, raw, lambda row: records.position_row(row, self._clock))
+            for chunk in _chunks(sorted(logins))
+            for raw in self._rows(path, login=chunk)
+        ]
+
+    def change_balance(
+        self, *, login: int, kind: int, amount: Decimal, token: str, note: str = "", check_margin: bool = True
+    ) -> BalanceReceipt:
+        """Book a balance operation once. The comment is `token note`, of which the server keeps 31 characters."""
+        if not token or len(token) > TOKEN_LENGTH or not token.isalnum() or not token.isascii():
+            raise ValueError(f"a token has 1 to {TOKEN_LENGTH} letters and digits")
+        if kind not in BALANCE_KINDS or not amount.is_finite() or not amount:
+            raise ValueError("a balance operation needs a kind from 2 to 6 and an amount")
+        path = "/api/trade/balance"
+        answer = self._session.write(
+            path,
+            login=login,
+            type=kind,
+            balance=f"{amount:f}",
+            comment=f"{token} {note}"[: wire.COMMENT_LENGTH].strip(),
+            check_margin=int(check_margin),
+        )
+        return BalanceReceipt(_ticket(answer))
+
+    def _batch(self, since: datetime, until: datetime) -> list[DealRow | BadRow]:
+        start, end = self._clock.wall_window(since, until)
+        raw_rows = self._rows("/api/deal/get_batch", group=self._group_mask, **{"from": start, "to": end})
+        return _within(_once(self._deals.rows(raw_rows)), since, until)
+
+    def _pages(self, login: int, start: int, end: int, total: int) -> list[Any]:
+        rows: list[Any] = []
+        while len(rows) < total:
+            params: wire.Params = {"login": login, "from": start, "to": end, "offset": len(rows), "total": PAGE_LENGTH}
+            page = self._rows("/api/deal/get_page", **params)
+            if not page:
+                break
+            rows += page
+        return rows
+
+    def _total(self, login: int, start: int, end: int) -> int:
+        path = "/api/deal/get_total"
+        params: wire.Params = {"login": login, "from": start, "to": end}
+        answer = wire.object_of(path, self._session.read(path, **params))
+        return wire.whole(path, "total", wire.member(path, answer, "total"))
+
+    def _listed(self, base: str) -> list[dict[str, Any]]:
+        """Read a configuration list by its indices."""
+        path = f"{base}/total"
+        answer = wire.object_of(path, self._session.read(path))
+        total = wire.whole(path, "total", wire.member(path, answer, "total"))
+        path = f"{base}/next"
+        return [wire.object_of(path, self._session.read(path, index=index)) for index in range(total)]
+
+    def _rows(self, path: str, **params: wire.Scalar) -> list[Any]:
+        """Return the rows of an answer; "not found" is no rows."""
+        try:
+            return wire.rows_of(path, self._session.read(path, **params))
+        except NotFound:
+            return []
+
+
+def _once(rows: list[DealRow | BadRow]) -> list[DealRow | BadRow]:
+    """Keep the last row of each ticket, in the order of arrival. Rows without a ticket are all kept."""
+    tickets = {row.ticket for row in rows}
+    if len(tickets) == len(rows):
+        return rows
+    last = {row.ticket or -index: index for index, row in enumerate(rows, start=1)}
+    return [row for index, row in enumerate(rows, start=1) if last[row.ticket or -index] == index]
+
+
+def _within(rows: list[DealRow | BadRow], since: datetime, until: datetime) -> list[DealRow | BadRow]:
+    """Drop deals outside the UTC period. A bad row has no time to judge by and is kept."""
+    return [row for row in rows if isinstance(row, BadRow) or since <= row.deal_at < until]
+
+
+def _chunks(logins: Sequence[int]) -> Iterator[str]:
+    for first in range(0, len(logins), LOGINS_PER_REQUEST):
+        yield ",".join(map(str, logins[first : first + LOGINS_PER_REQUEST]))
+
+
+def _ticket(answer: dict[str, Any]) -> int:
+    """Return the deal's ticket; 0 when a server confirms without naming it."""
+    inner = answer.get("answer")
+    ticket = inner.get("Ticket") if isinstance(inner, dict) else None
+    return int(ticket) if isinstance(ticket, str) and ticket.isascii() and ticket.isdigit() else 0
