@@ -43,10 +43,6 @@ class IB(MPTTModel):  # type: ignore[misc] # mptt has no types
             models.CheckConstraint(name="ib_code_given", condition=~Q(code="")),
             models.CheckConstraint(name="ib_not_own_parent", condition=Q(parent__isnull=True) | ~Q(parent=F("id"))),
             models.CheckConstraint(name="ib_numbers_in_order", condition=Q(lft__gte=1, rght__gt=F("lft"))),
-            models.CheckConstraint(
-                name="ib_root_has_level_0",
-                condition=Q(parent__isnull=True, level=0, lft=1) | Q(parent__isnull=False, level__gt=0),
-            ),
             models.UniqueConstraint(
                 name="ib_left_once", fields=["tree_id", "lft"], deferrable=models.Deferrable.DEFERRED
             ),

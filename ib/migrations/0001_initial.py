@@ -208,17 +208,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="ib",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("level", 0), ("lft", 1), ("parent__isnull", True)),
-                    models.Q(("level__gt", 0), ("parent__isnull", False)),
-                    _connector="OR",
-                ),
-                name="ib_root_has_level_0",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ib",
             constraint=models.UniqueConstraint(
                 deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
                 fields=("tree_id", "lft"),

@@ -36,10 +36,21 @@ DROP TRIGGER ib_tree_guard_write ON ib_ib;
 DROP FUNCTION ib_tree_guard();
 """
 
-TREE_NO_CYCLE = """
-CREATE FUNCTION ib_tree_no_cycle() RETURNS trigger LANGUAGE plpgsql AS $$
+# Deferred: django-mptt writes numbers first and the parent after them.
+TREE_WHOLE = """
+CREATE FUNCTION ib_tree_whole() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM ib_network_lock();
+    IF EXISTS (
+        SELECT 1 FROM ib_ib i LEFT JOIN ib_ib p ON p.id = i.parent_id
+        WHERE i.id = NEW.id AND NOT CASE
+            WHEN i.parent_id IS NULL THEN i.level = 0 AND i.lft = 1
+            ELSE i.tree_id = p.tree_id AND i.level = p.level + 1 AND i.lft > p.lft AND i.rght < p.rght
+        END
+    ) THEN
+        RAISE EXCEPTION 'the tree numbers of IB % do not fit its parent', NEW.code
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ib_tree_whole';
+    END IF;
     IF EXISTS (
         WITH RECURSIVE up(node) AS (
             SELECT parent_id FROM ib_ib WHERE id = NEW.id
@@ -49,19 +60,20 @@ BEGIN
         SELECT 1 FROM up WHERE node = NEW.id
     ) THEN
         RAISE EXCEPTION 'IB % would stand below itself', NEW.code
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'ib_tree_no_cycle';
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ib_tree_whole';
     END IF;
     RETURN NULL;
 END $$;
-CREATE CONSTRAINT TRIGGER ib_tree_no_cycle_insert AFTER INSERT ON ib_ib DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL) EXECUTE FUNCTION ib_tree_no_cycle();
-CREATE CONSTRAINT TRIGGER ib_tree_no_cycle_update AFTER UPDATE ON ib_ib DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (OLD.parent_id IS DISTINCT FROM NEW.parent_id) EXECUTE FUNCTION ib_tree_no_cycle();
+CREATE CONSTRAINT TRIGGER ib_tree_whole_insert AFTER INSERT ON ib_ib DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION ib_tree_whole();
+CREATE CONSTRAINT TRIGGER ib_tree_whole_update AFTER UPDATE ON ib_ib DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN ((OLD.parent_id, OLD.tree_id, OLD.level) IS DISTINCT FROM (NEW.parent_id, NEW.tree_id, NEW.level))
+    EXECUTE FUNCTION ib_tree_whole();
 """
-TREE_NO_CYCLE_BACK = """
-DROP TRIGGER ib_tree_no_cycle_insert ON ib_ib;
-DROP TRIGGER ib_tree_no_cycle_update ON ib_ib;
-DROP FUNCTION ib_tree_no_cycle();
+TREE_WHOLE_BACK = """
+DROP TRIGGER ib_tree_whole_insert ON ib_ib;
+DROP TRIGGER ib_tree_whole_update ON ib_ib;
+DROP FUNCTION ib_tree_whole();
 """
 
 # Walk up from the new link; `during` is the part of its period in which the path so far exists.
@@ -108,7 +120,7 @@ class Migration(migrations.Migration):
     operations: ClassVar = [
         migrations.RunSQL(LOCK, LOCK_BACK),
         migrations.RunSQL(TREE_GUARD, TREE_GUARD_BACK),
-        migrations.RunSQL(TREE_NO_CYCLE, TREE_NO_CYCLE_BACK),
+        migrations.RunSQL(TREE_WHOLE, TREE_WHOLE_BACK),
         migrations.RunSQL(LINK_NO_CYCLE, LINK_NO_CYCLE_BACK),
         migrations.RunSQL(CHANGE_APPEND_ONLY, CHANGE_APPEND_ONLY_BACK),
     ]

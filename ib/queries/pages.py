@@ -58,12 +58,13 @@ ORDER BY k.code LIMIT %(limit)s
 
 def ibs_visible_to(actor: Actor) -> QuerySet[IB]:
     """Return the IBs that the actor may see: staff with the right all, an IB itself and everybody below it now."""
+    everybody: QuerySet[IB] = IB.objects.all()
     if actor.sees_all and actor.has("ib.view_ib"):
-        return IB.objects.all()
+        return everybody
     if actor.ib_id is None or not actor.has(VIEW_NETWORK):
-        return IB.objects.none()
-    own = IB.objects.order_by().filter(pk=actor.ib_id)
-    return IB.objects.filter(
+        return everybody.none()
+    own = everybody.order_by().filter(pk=actor.ib_id)
+    return everybody.filter(
         tree_id=Subquery(own.values("tree_id")),
         lft__gte=Subquery(own.values("lft")),
         rght__lte=Subquery(own.values("rght")),
@@ -85,8 +86,7 @@ def network_clients(
 ) -> list[MaskedClient]:
     """Return the clients of an IB and of everybody below it at `at`, by code, masked. One statement."""
     with connection.cursor() as cursor:
-        params = {"ib_id": ib_id, "at": at, "direct_only": direct_only, "limit": limit, "after": after}
-        cursor.execute(_CLIENTS, params)
+        cursor.execute(_CLIENTS, {"ib_id": ib_id, "at": at, "direct_only": direct_only, "limit": limit, "after": after})
         return [
             MaskedClient(client_id, code, mask_name(name), country, ib_code, since)
             for client_id, code, name, country, ib_code, since in cursor.fetchall()

@@ -130,7 +130,8 @@ def move_ib(*, ib: IB, parent: IB | None, at: datetime, actor: Actor, now: datet
 def _end_of_place(rows: QuerySet[IbLink], current: IbLink | None, at: datetime) -> datetime | None:
     if current is not None:
         return current.active_to
-    return rows.filter(active_from__gt=at).aggregate(next=Min("active_from"))["next"]
+    end: datetime | None = rows.filter(active_from__gt=at).aggregate(next=Min("active_from"))["next"]
+    return end
 
 
 def _check_parent(parent: IB | None, at: datetime) -> None:

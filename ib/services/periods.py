@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
+from ib.models import AccountLink, Agreement, ClientLink, IbLink
 from ib.queries.places import in_force
 from ib.services.state import Span
 
-M = TypeVar("M", bound=Model)
+M = TypeVar("M", IbLink, ClientLink, AccountLink, Agreement)
 
 
 def put_from(rows: QuerySet[M], *, at: datetime, subject: dict[str, Any], values: dict[str, Any] | None) -> Span:
