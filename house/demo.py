@@ -17,17 +17,21 @@ from house.supervisor import supervisor
 from house.trouble import Trouble
 
 FIRST_WEB_PORT = 8000
-DEMO_BROKERS = ("aurora", "borealis")
-LIVE = ("--live",)
-CONTROLLED = ("--control",)
+DEMO_BROKERS = {"aurora": "1", "borealis": "2"}  # seeds: equal logins and tickets, different trades
+LIVE_BOOK = ("--generate", "--live", "12")
+FIXED_BOOK = ("--generate", "--until", "2026-06-01T00:00:00+00:00")
+CONTROLLED_BOOK = ("--generate", "--accounts", "12", "--days", "2", "--control")
 
 
 def demo(checkout: Checkout, *, port: int | None) -> int:
     """Run the demo until a signal ends it."""
-    with _only_demo(checkout), prepared(checkout) as environment, supervisor(checkout) as running:
+    with _only_one(checkout, "demo"), prepared(checkout) as base, supervisor(checkout) as running:
         ports = _demo_ports(checkout, port)
-        environment |= _demo_environment(checkout, ports["web"])
-        simulators = [_simulator(checkout, f"simulator-{broker}", ports[broker], LIVE) for broker in DEMO_BROKERS]
+        environment = base | _demo_environment(checkout, ports["web"])
+        simulators = [
+            _simulator(checkout, f"simulator-{broker}", ports[broker], [*LIVE_BOOK, "--seed", seed])
+            for broker, seed in DEMO_BROKERS.items()
+        ]
         available = keel_processes(checkout, environment, web_port=ports["web"], simulators=simulators)
         with step("MT5 server simulators and web server"):
             running.start([available[name] for name in (*(s.name for s in simulators), "web")])
@@ -44,11 +48,12 @@ def demo(checkout: Checkout, *, port: int | None) -> int:
 def demo_once(checkout: Checkout, *, as_json: bool, histories: Sequence[str], port: int | None) -> int:
     """Run the main job once; `manage.py demo_once` waits for the workers, reads what came out, and prints it."""
     history = ["--history", *(_history_file(name) for name in histories)] if histories else []
-    with prepared(checkout) as environment, supervisor(checkout) as running:
+    with _only_one(checkout, "once"), prepared(checkout) as base, supervisor(checkout) as running:
         web_port = _given_port(port) or free_port()
-        served = _simulator(checkout, f"simulator-{web_port}", free_port(avoid=[web_port]), history)
-        live = _simulator(checkout, f"simulator-live-{web_port}", free_port(avoid=[web_port, served.port]), CONTROLLED)
-        environment |= _demo_environment(checkout, web_port)
+        served_port = free_port(avoid=[web_port])
+        served = _simulator(checkout, "once", served_port, history or FIXED_BOOK)
+        live = _simulator(checkout, "once-live", free_port(avoid=[web_port, served_port]), CONTROLLED_BOOK)
+        environment = base | _demo_environment(checkout, web_port)
         available = keel_processes(checkout, environment, web_port=web_port, simulators=[served, live])
         with step("MT5 server simulators, web server, worker and clock"):
             running.start(list(available.values()))
@@ -63,12 +68,20 @@ def _manage(checkout: Checkout, environment: Mapping[str, str], arguments: Seque
 
 
 def _demo_environment(checkout: Checkout, web_port: int) -> dict[str, str]:
-    password = os.environ.get("KEEL_DEMO_PASSWORD") or generated_secret(checkout, "demo")
-    return {"KEEL_PORT": str(web_port), "KEEL_DEMO_PASSWORD": password}
+    """Return what the demo's processes need beside the services: passwords are made once for each checkout."""
+    return {
+        "KEEL_PORT": str(web_port),
+        "KEEL_DEMO_PASSWORD": os.environ.get("KEEL_DEMO_PASSWORD") or generated_secret(checkout, "demo"),
+        "KEEL_SIM_PASSWORD": generated_secret(checkout, "simulator"),
+    }
 
 
 def _simulator(checkout: Checkout, name: str, port: int, options: Sequence[str]) -> Simulator:
-    return Simulator(name=name, port=port, options=tuple(options), ready_file=checkout.state / f"{name}.json")
+    """Describe a simulator whose certificate, and whose journal if it keeps one, lie in a directory of its own."""
+    home = checkout.state / "simulators" / name
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    journal = ("--state", str(home / "journal")) if "--live" in options else ()
+    return Simulator(name, port, ready_file=home / "ready.json", options=(*options, *journal, "--cert-dir", str(home)))
 
 
 def _history_file(name: str) -> str:
@@ -97,13 +110,13 @@ def _demo_ports(checkout: Checkout, port: int | None) -> dict[str, int]:
 
 
 @contextmanager
-def _only_demo(checkout: Checkout) -> Iterator[None]:
-    with (checkout.state / "demo.lock").open("a") as lock:
+def _only_one(checkout: Checkout, name: str) -> Iterator[None]:
+    """Refuse a second one at a time: both would use the same simulators' state."""
+    with (checkout.state / f"{name}.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             port = read_json(checkout.state / "demo.json").get("web")
-            raise Trouble(
-                f"The demo of this checkout already runs: http://{LOOPBACK}:{port}/. Stop that one first."
-            ) from None
+            where = f" at http://{LOOPBACK}:{port}/" if name == "demo" else ""
+            raise Trouble(f"This already runs in this checkout{where}. End that one first.") from None
         yield

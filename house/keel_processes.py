@@ -11,7 +11,7 @@ from pathlib import Path
 
 from house.checkout import Checkout, find_checkout
 from house.commands import tool_environment
-from house.ports import LOOPBACK, answers
+from house.ports import LOOPBACK
 from house.supervisor import Process, ReadyCheck, Supervisor, supervisor
 
 WEB_WORKERS, WEB_THREADS = 2, 4
@@ -21,11 +21,12 @@ WORKER_QUEUES = ("default", "mt5")
 
 @dataclass(frozen=True)
 class Simulator:
-    """What the MT5 server simulator is started with: its port and its own options."""
+    """What an MT5 server simulator is started with. Once it listens it writes address and logins to `ready_file`."""
 
+    name: str
     port: int
+    ready_file: Path
     options: tuple[str, ...] = ()
-    name: str = "simulator"
 
 
 def web_command(*, bind: str) -> list[str]:
@@ -55,22 +56,18 @@ def keel_processes(
 ) -> dict[str, Process]:
     """Return all of Keel's processes by name: the simulators (by their own names), web, worker, beat."""
 
-    def process(name: str, command: list[str], ready: str | int) -> Process:
-        program = [str(checkout.program(command[0])), *command[1:]]
-        if isinstance(ready, int):
-            is_ready = _web_answers(ready) if name == "web" else _port_answers(ready)
-        else:
-            is_ready = _log_says(ready)
-        return Process(name=name, command=program, environment=environment, is_ready=is_ready)
+    def process(name: str, command: list[str], is_ready: ReadyCheck) -> Process:
+        return Process(name, [str(checkout.program(command[0])), *command[1:]], environment, is_ready)
 
     schedule = checkout.state / f"beat-schedule-{web_port}"
-    found = [process(s.name, simulator_command(port=s.port, options=s.options), s.port) for s in simulators]
-    found += [
-        process("web", web_command(bind=f"{LOOPBACK}:{web_port}"), web_port),
-        process("worker", [*worker_command(), "--hostname", f"keel-{web_port}@%h"], " ready."),
-        process("beat", beat_command(schedule=str(schedule)), "beat: Starting..."),
+    worker = [*worker_command(), "--hostname", f"keel-{web_port}@%h"]
+    found = [
+        process("web", web_command(bind=f"{LOOPBACK}:{web_port}"), _web_answers(web_port)),
+        process("worker", worker, _log_says(" ready.")),
+        process("beat", beat_command(schedule=str(schedule)), _log_says("beat: Starting...")),
     ]
-    return {process.name: process for process in found}
+    listening = [_simulator_process(checkout, environment, simulator) for simulator in simulators]
+    return {process.name: process for process in (*listening, *found)}
 
 
 @contextmanager
@@ -91,8 +88,16 @@ def processes(
         yield running
 
 
-def _port_answers(port: int) -> ReadyCheck:
-    return lambda _log: answers(port)
+def _simulator_process(checkout: Checkout, environment: Mapping[str, str], simulator: Simulator) -> Process:
+    options = [*simulator.options, "--ready-file", str(simulator.ready_file)]
+    program, *arguments = simulator_command(port=simulator.port, options=options)
+    return Process(
+        name=simulator.name,
+        command=[str(checkout.program(program)), *arguments],
+        environment=environment,
+        is_ready=lambda _log: simulator.ready_file.exists(),
+        removed_before_start=simulator.ready_file,
+    )
 
 
 def _web_answers(port: int) -> ReadyCheck:

@@ -22,13 +22,6 @@ def is_free(port: int) -> bool:
     return True
 
 
-def answers(port: int) -> bool:
-    """Say whether something accepts connections on the port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((LOOPBACK, port)) == 0
-
-
 def free_port(*, prefer: int | None = None, avoid: Collection[int] = ()) -> int:
     """Return the preferred port when it is free, else a free one by chance.
 

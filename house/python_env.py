@@ -38,7 +38,7 @@ def _make_venv(checkout: Checkout) -> None:
 
 
 def _install(checkout: Checkout, requirements: Path) -> None:
-    command = [
+    command: list[str | Path] = [
         checkout.python,
         "-m",
         "pip",

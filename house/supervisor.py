@@ -32,6 +32,7 @@ class Process:
     command: Sequence[str]
     environment: Mapping[str, str]
     is_ready: ReadyCheck
+    removed_before_start: Path | None = None  # what an earlier start left and would look like readiness
 
 
 @dataclass
@@ -81,6 +82,8 @@ class Supervisor:
         log = self.checkout.logs / f"{process.name}.log"
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
+        if process.removed_before_start is not None:
+            process.removed_before_start.unlink(missing_ok=True)
         with log.open("wb") as output:
             child = subprocess.Popen(
                 list(process.command),

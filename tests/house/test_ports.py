@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from house import ports
-from house.ports import HIGHEST, LOOPBACK, LOWEST, answers, free_port, is_free
+from house.ports import HIGHEST, LOOPBACK, LOWEST, free_port, is_free
 from house.trouble import Trouble
 
 pytestmark = pytest.mark.unit
@@ -42,11 +42,3 @@ def test_free_port_says_so_when_none_is_free(monkeypatch: pytest.MonkeyPatch) ->
 
         with pytest.raises(Trouble, match=f"No free port was found between {only} and {only}"):
             free_port()
-
-
-def test_answers_tells_a_listening_port_from_a_silent_one() -> None:
-    with socket.create_server((LOOPBACK, 0)) as server:
-        port = server.getsockname()[1]
-        assert answers(port)
-
-    assert not answers(port)
