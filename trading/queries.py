@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 
 from access.types import Actor
@@ -15,6 +16,7 @@ from core.errors import InvalidInput
 from core.money import E8, MAX_E8, from_e8, quantize
 from mt4bridge.clock import ServerClock
 from mt4bridge.enums import DealAction, DealEntry
+from mt4bridge.models import MtServer
 from trading.enums import HoldReason
 from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, SymbolGroup, TradingAccount
 from trading.types import BookSummary, DealKey
@@ -32,6 +34,18 @@ def accounts_visible_to(actor: Actor) -> QuerySet[TradingAccount]:
     if actor.sees_all:
         return rows if actor.has("trading.view_trading_account") else rows.none()
     return rows.filter(client_id=actor.client_id) if actor.client_id else rows.none()
+
+
+def account_counts(*, client_ids: Collection[int]) -> dict[int, int]:
+    """Return how many trading accounts each client has; clients without one are left out. One statement."""
+    rows = TradingAccount.objects.filter(client_id__in=client_ids).order_by().values("client_id")
+    return dict(rows.annotate(n=Count("pk")).values_list("client_id", "n"))
+
+
+def deals_of_ticket(*, ticket: int, accounts: QuerySet[TradingAccount]) -> QuerySet[Deal]:
+    """Return the live deals of a ticket number on these accounts, with account and server."""
+    found = live_deals().filter(ticket=ticket, account__in=accounts.select_related(None))
+    return found.select_related("account", "server").order_by("server_id", "leg")
 
 
 def live_deals() -> QuerySet[Deal]:
@@ -245,8 +259,11 @@ class ServerHealth:
     last_deal_at: datetime | None
     last_recorded_at: datetime | None
     complete_until: datetime | None
+    complete_until_wall: datetime | None  # the same moment on the server's own clock, written as if it were UTC
     last_ok_at: datetime | None
+    failures: int  # failed looks at the server in a row; 0: the last one went well
     last_error_code: str
+    last_error_fields: dict[str, Any]
     last_error_at: datetime | None
     held: int
     unclassified_symbols: int
@@ -258,23 +275,36 @@ class ServerHealth:
 
 
 def server_healths() -> list[ServerHealth]:
-    """Return the health of each MT server: a constant number of statements per server."""
-    cursors = DealCursor.objects.select_related("server").order_by("server__name")
-    return [_health(cursor) for cursor in cursors]
+    """Return the health of each MT server by name, also of those never walked. One statement."""
+    last_deal = Deal.objects.filter(server=OuterRef("pk")).order_by("-id")
+    rows = MtServer.objects.select_related("cursor").annotate(
+        deals_stored=_count(Deal.objects.filter(revision=0)),
+        last_deal_at=Subquery(last_deal.values("deal_at")[:1]),
+        last_recorded_at=Subquery(last_deal.values("recorded_at")[:1]),
+        held=_count(HeldDeal.objects.filter(released_at__isnull=True)),
+        unclassified=_count(Symbol.objects.filter(group__isnull=True)),
+        without_factor=_count(MtGroup.objects.filter(lot_factor__isnull=True)),
+    )
+    return [_health(row) for row in rows.order_by("name")]
 
 
-def _health(cursor: DealCursor) -> ServerHealth:
-    server = cursor.server
-    last = Deal.objects.filter(server=server).order_by("-id").values_list("deal_at", "recorded_at").first()
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    """Count those of the rows that belong to the server of the outer query."""
+    of_server = rows.filter(server=OuterRef("pk")).order_by().values("server")
+    return Coalesce(Subquery(of_server.annotate(n=Count("pk")).values("n")), 0)
+
+
+def _health(row: Any) -> ServerHealth:
+    cursor = getattr(row, "cursor", None)
+    until = cursor.complete_until if cursor else None
+    clock = ServerClock(row.clock_zone, row.clock_shift_minutes)
     return ServerHealth(
-        server_id=server.pk, name=server.name, address=server.address, is_active=server.is_active,
-        deals=Deal.objects.filter(server=server, revision=0).count(),
-        last_deal_at=last[0] if last else None, last_recorded_at=last[1] if last else None,
-        complete_until=cursor.complete_until, last_ok_at=server.last_ok_at, last_error_code=server.last_error_code,
-        last_error_at=server.last_error_at,
-        held=HeldDeal.objects.filter(server=server, released_at__isnull=True).count(),
-        unclassified_symbols=Symbol.objects.filter(server=server, group__isnull=True).count(),
-        groups_without_factor=MtGroup.objects.filter(server=server, lot_factor__isnull=True).count(),
+        server_id=row.pk, name=row.name, address=row.address, is_active=row.is_active, deals=row.deals_stored,
+        last_deal_at=row.last_deal_at, last_recorded_at=row.last_recorded_at, complete_until=until,
+        complete_until_wall=until + timedelta(seconds=clock.offset_seconds(until)) if until else None,
+        last_ok_at=row.last_ok_at, failures=row.failures, last_error_code=row.last_error_code,
+        last_error_fields=row.last_error_fields, last_error_at=row.last_error_at, held=row.held,
+        unclassified_symbols=row.unclassified, groups_without_factor=row.without_factor,
     )  # fmt: skip
 
 
