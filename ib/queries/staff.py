@@ -83,3 +83,21 @@ def ib_links(ib: IB) -> list[IbLink]:
 def agreements_of(ib: IB) -> list[Agreement]:
     """Return what was agreed with the IB, newest first."""
     return list(Agreement.objects.filter(ib=ib).order_by("-active_from"))
+
+
+@dataclass(frozen=True, slots=True)
+class MoveEffect:
+    """What a move of an IB would change, told before it happens. Chains are nearest first, without the IB itself."""
+
+    above_before: list[IB]  # at the moment of the move, as the links are now
+    above_after: list[IB]  # at that moment, once moved
+    below: Below  # who moves along
+
+
+def move_effect(*, ib: IB, parent: IB | None, at: datetime) -> MoveEffect:
+    """Return what changes at `at` when the IB stands under `parent` (None: at the top) from then on. Five statements."""
+    return MoveEffect(
+        above_before=chain_rows(ib_id=ib.pk, at=at)[1:],
+        above_after=chain_rows(ib_id=parent.pk, at=at) if parent else [],
+        below=below(ib_id=ib.pk, at=at),
+    )
