@@ -6,10 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from commissions.models import Plan
 from commissions.services import assign_plan, create_plan, publish_plan_version
-from mt4bridge.gateways import open_gateway
-from mt4bridge.services import register_server
 
 from access.enums import UserKind
 from access.models import Role, User
@@ -17,13 +14,16 @@ from access.services import create_user, grant_role, set_password
 from access.types import Actor
 from clients.models import Client
 from clients.services import create_client
+from commissions.models import Plan
 from crm.demo.network import HISTORY_CHAIN, IBS, PLANS, SYMBOL_GROUPS, history_terms, symbol_group_of
 from crm.demo.people import person
 from crm.flows.account_flow import sync_configuration
 from crm.flows.brokers import open_broker
 from ib.models import IB
 from ib.services import create_ib, move_client
+from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
+from mt4bridge.services import register_server
 from mt4bridge.types import TradingServer, UserRow
 from tenancy.context import public_context
 from tenancy.models import Broker
@@ -55,6 +55,7 @@ class SimulatorAddress:
     clock_zone: str
     clock_shift_minutes: int
     control: str
+    history_from: datetime
 
     @classmethod
     def from_json(cls, ready: Mapping[str, Any]) -> "SimulatorAddress":
@@ -62,6 +63,7 @@ class SimulatorAddress:
             address=str(ready["address"]), pin=str(ready["pin"]), login=int(ready["login"]),
             password=str(ready["password"]), clock_zone=str(ready["clock_zone"]),
             clock_shift_minutes=int(ready["clock_shift_minutes"]), control=str(ready.get("control") or ""),
+            history_from=datetime.fromisoformat(str(ready["history_from"])),
         )  # fmt: skip
 
 
@@ -96,12 +98,12 @@ def _user(email: str, name: str, kind: UserKind, password: str, now: datetime) -
     return found, False
 
 
-def connect_server(*, simulator: SimulatorAddress, now: datetime, history_from: datetime = BEGINNING) -> TradingServer:
+def connect_server(*, simulator: SimulatorAddress, now: datetime) -> TradingServer:
     """Register the simulator as the broker's MT server and take over its groups and symbols, classified."""
     server = register_server(
         name="MT5 Live", address=simulator.address, manager_login=simulator.login, manager_password=simulator.password,
         tls_pin=simulator.pin, clock_zone=simulator.clock_zone, clock_shift_minutes=simulator.clock_shift_minutes,
-        history_from=history_from, actor=_ACTOR, now=now,
+        history_from=simulator.history_from, actor=_ACTOR, now=now,
     )  # fmt: skip
     gateway = open_gateway(server)
     sync_configuration(server=server, gateway=gateway)
@@ -192,12 +194,16 @@ def _register(row: UserRow, client: Client, groups: Mapping[str, MtGroup], now: 
     )  # fmt: skip
 
 
-def add_history_chain(*, gateway: TradingServer, now: datetime) -> None:
-    """Put every account of the server under the chain of three IBs that pays 5, 7 and 9 USD a lot by difference."""
+def add_history_chain(*, gateway: TradingServer, now: datetime, password: str = "") -> None:
+    """Put every account of the server under the chain of three IBs that pays 5, 7 and 9 USD a lot by difference.
+
+    With a password the direct IB can sign in."""
     parent: IB | None = None
     for code, rate in reversed(HISTORY_CHAIN):
         found = IB.objects.filter(code=code).first()
-        parent = found or _ib(code, code.title(), parent, _plan(code, code.title(), history_terms(rate), now), now)
+        plan = _plan(code, code.title(), history_terms(rate), now)
+        user = _user(f"{code}@history.example", code.title(), UserKind.CLIENT, password, now)[0] if password else None
+        parent = found or _ib(code, code.title(), parent, plan, now, user=user)
     assert parent is not None  # noqa: S101 -- the chain has three members
     server = MtServer.objects.get()
     known = set(server.trading_accounts.values_list("login", flat=True))

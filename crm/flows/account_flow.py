@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from mt4bridge.models import MtServer
-
 from mt4bridge.types import TradingServer
 from trading.accounts import store_snapshots
 from trading.queries import logins_to_refresh

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from commissions.services import judge_next_batch, rejudge_next_batch
 from django.db import connection
-from mt4bridge.models import MtServer
 
+from mt4bridge.models import MtServer
 from mt4bridge.types import BadRow, DealRow, TradingServer
 from trading.cursor import get_cursor, mark_complete
 from trading.queries import logins_of, missing_keys, release_keys

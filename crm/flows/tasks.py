@@ -6,14 +6,14 @@ from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
-from mt4bridge.gateways import open_gateway
-from mt4bridge.models import MtServer
-from mt4bridge.queries import servers_to_contact
-from mt4bridge.services import note_contact, note_error
 
 from core import jobs
 from crm.flows import account_flow, deal_flow
 from mt4bridge.errors import BridgeError
+from mt4bridge.gateways import open_gateway
+from mt4bridge.models import MtServer
+from mt4bridge.queries import servers_to_contact
+from mt4bridge.services import note_contact, note_error
 from tenancy.context import each_broker
 from tenancy.tasks import BrokerTask, PlatformTask
 from trading.errors import CursorBusy, CursorMoved
