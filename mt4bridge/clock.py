@@ -48,9 +48,8 @@ class ServerClock:
 
     def offset_seconds(self, at: datetime) -> int:
         """Return how many seconds the server's wall clock is ahead of UTC at a moment."""
-        offset = at.astimezone(ZoneInfo(self.zone)).utcoffset()
-        assert offset is not None  # an aware datetime in a ZoneInfo always has one
-        return int(offset.total_seconds()) + self.shift_minutes * 60
+        offset = at.astimezone(ZoneInfo(self.zone)).utcoffset() or timedelta()
+        return offset // timedelta(seconds=1) + self.shift_minutes * 60
 
     def wall_window(self, since: datetime, until: datetime) -> tuple[int, int]:
         """Return server seconds [from, to] that surely hold every deal of the UTC period [since, until).

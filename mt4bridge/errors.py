@@ -43,16 +43,16 @@ class ServerUnreachable(BridgeError):
 class UntrustedCertificate(BridgeError):
     code = "untrusted_certificate"
     message = gettext_noop(
-        "The certificate of %(address)s is not the expected one (%(detail)s). Nothing was sent. Check the pin or the CA "
-        "file with the broker's administrator."
+        "The certificate of %(address)s is not the expected one (%(detail)s). Nothing was sent. Check the pin or the "
+        "CA file with the broker's administrator."
     )
 
 
 class WrongPassword(BridgeError):
     code = "wrong_password"
     message = gettext_noop(
-        "The trading server refuses manager %(login)s: the API password or the manager's right to connect is wrong. Set "
-        "the password again; it is not the master password."
+        "The trading server refuses manager %(login)s: the API password or the manager's right to connect is wrong. "
+        "Set the password again; it is not the master password."
     )
 
 
@@ -74,8 +74,8 @@ class AccessDenied(BridgeError):
 
     code = "access_denied"
     message = gettext_noop(
-        "The trading server forbids %(path)s although the manager is signed in. The manager may lack the right for it, or "
-        "another session of the same manager takes over."
+        "The trading server forbids %(path)s although the manager is signed in. The manager may lack the right for it, "
+        "or another session of the same manager takes over."
     )
 
 
@@ -104,7 +104,8 @@ class OutcomeUnknown(BridgeError):
 
     code = "outcome_unknown"
     message = gettext_noop(
-        "It is not known whether the trading server carried out %(path)s (%(detail)s). Read its deals back before a retry."
+        "It is not known whether the trading server carried out %(path)s (%(detail)s). Read its deals back before "
+        "a retry."
     )
 
 
@@ -201,3 +202,11 @@ UNCERTAIN_RETCODES = frozenset({2, 7, 9, 10, 11, 14, 15, 16, 17, 10001, 10002, 1
 def refused(*, path: str, retcode: int, text: str) -> Refused:
     """Return the named error of a return code."""
     return _BY_RETCODE.get(retcode, Refused)(path=path, retcode=retcode, text=text)
+
+
+def _family(kind: type[BridgeError]) -> list[type[BridgeError]]:
+    return [kind, *(member for child in kind.__subclasses__() for member in _family(child))]
+
+
+BY_CODE: dict[str, type[BridgeError]] = {kind.code: kind for kind in _family(BridgeError)}
+"""Every named error by its code."""

@@ -7,6 +7,7 @@ the expert's magic number and the comment. Times are the server's wall clock."""
 
 import re
 from decimal import Decimal
+from itertools import pairwise
 
 from mt4bridge.histories.fields import decimals, printed_number, wall_seconds, whole
 from mt4bridge.histories.rows import Row, html_rows
@@ -200,7 +201,7 @@ def _pending(row: Row) -> PendingOrder:
 def _summary(rows: list[Row]) -> Summary:
     values: dict[str, Decimal] = {}
     for row in rows:
-        for label, value in zip(row, row[1:], strict=False):
+        for label, value in pairwise(row):
             name = _SUMMARY_LABELS.get(label.text.removesuffix(":"))
             if name is not None:
                 values[name] = printed_number(value.text, f"Summary, {label.text}")

@@ -14,9 +14,8 @@ def read_history(path: Path) -> History:
 
     :raises HistoryError: it is neither, damaged, or not there; the sentence names the file."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise HistoryError(f"expected a file of at most {MAX_BYTES >> 20} MB, found {path.stat().st_size >> 20} MB")
-        return parse_history(path.read_bytes())
+        with path.open("rb") as file:
+            return parse_history(file.read(MAX_BYTES + 1))
     except OSError as error:
         raise HistoryError(f"{path.name}: the file cannot be read ({error.strerror}).") from None
     except HistoryError as error:
@@ -27,6 +26,8 @@ def parse_history(content: bytes) -> History:
     """Read the bytes of one history file.
 
     :raises HistoryError: it is neither of the two kinds, or damaged."""
+    if len(content) > MAX_BYTES:
+        raise HistoryError(f"expected a file of at most {MAX_BYTES >> 20} MB, found a larger one")
     text = _decoded(content)
     first_line = text.lstrip().partition("\n")[0]
     if looks_like_deals(first_line):

@@ -1,8 +1,9 @@
-"""The control port for tests and the demo: plain HTTP on loopback, only with `--control`. JSON in, JSON out.
+r"""The control port for tests and the demo: plain HTTP on loopback, only with `--control`. JSON in, JSON out.
 
 | POST | body | answer |
 |---|---|---|
-| /sim/trade | login, symbol, lots, [side buy or sell], [keep_open] | position, open_ticket, close_ticket, login, symbol, closed_at (UTC), time_msc |
+| /sim/trade | login, symbol, lots, [side: buy or sell], [keep_open: 1] | login, symbol, position, open_ticket; and \
+unless kept open close_ticket, closed_at (UTC), time_msc |
 | /sim/late | ticket to copy, [minutes earlier, default 40] | ticket, position |
 | /sim/edit | ticket, [profit_change, default 1] | ticket |
 | /sim/delete | ticket | ticket |

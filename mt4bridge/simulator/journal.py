@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ _KINDS: dict[str, type[Change]] = {
     "group": SimGroup, "symbol": SimSymbol, "user": SimUser, "user_gone": SimUser, "deal": SimDeal,
     "deal_gone": SimDeal, "position": SimPosition, "position_gone": SimPosition,
 }  # fmt: skip
+_DECIMALS: dict[Callable[..., Change], set[str]] = {
+    kind: {field.name for field in dataclasses.fields(kind) if field.type is Decimal} for kind in _KINDS.values()
+}
 _DERIVED = frozenset(("text",))
 
 
@@ -86,6 +89,6 @@ def _line(kind: str, record: Change) -> str:
     return json.dumps({"kind": kind, "record": values}, default=str, ensure_ascii=False) + "\n"
 
 
-def _record(kind: type[Change], values: dict[str, Any]) -> Change:
-    decimals = {field.name for field in dataclasses.fields(kind) if field.type is Decimal}
+def _record(kind: Callable[..., Change], values: dict[str, Any]) -> Change:
+    decimals = _DECIMALS[kind]
     return kind(**{name: Decimal(value) if name in decimals else value for name, value in values.items()})

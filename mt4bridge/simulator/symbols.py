@@ -5,7 +5,11 @@
 | forex | two ISO codes: EURUSD, usdjpy., EURUSD.r, USDJPYm | 100 000 | the second code |
 | metals | XAU 100, XAG 5 000, XPT and XPD 100, with a currency | as listed | the currency |
 | energy | US_OIL, UKOIL, WTI, BRENT, OILUSD, XTIUSD, XBRUSD; NGAS 10 000 | 1 000 | USD |
-| indices | JP225, NI225 in JPY 1 000; SPX500, US500 250; US30, NAS100, USTEC 10; GER40, DE40, EU50 25 EUR; UK100 10 GBP | as listed | as listed |
+| indices | JP225, JPN225, NI225 | 1 000 | JPY |
+| | SPX500, US500, SP500 | 250 | USD |
+| | US30, NAS100, USTEC, US100 | 10 | USD |
+| | GER40, DE40, GER30, EU50 | 25 | EUR |
+| | UK100 | 10 | GBP |
 | crypto | BTC, ETH, LTC, XRP, SOL, DOGE with a currency | 1 | the currency |
 | anything else | | 1 | the account's currency |
 
@@ -18,8 +22,11 @@ from decimal import Decimal
 from mt4bridge.simulator.records import SimSymbol
 
 _CURRENCIES = frozenset(
-    ["USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD", "CNH", "CNY", "HKD", "SGD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "TRY", "ZAR", "MXN", "THB", "RUB", "ILS", "INR", "BRL"]
-)
+    (
+        "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD", "CNH", "CNY", "HKD", "SGD", "SEK", "NOK", "DKK", "PLN",
+        "CZK", "HUF", "TRY", "ZAR", "MXN", "THB", "RUB", "ILS", "INR", "BRL",
+    )
+)  # fmt: skip
 _METALS = {"XAU": 100, "XAG": 5_000, "XPT": 100, "XPD": 100}
 _CRYPTO = ("BTC", "ETH", "LTC", "XRP", "SOL", "DOGE")
 _OTHERS = {

@@ -25,14 +25,14 @@ from mt4bridge.webapi.slices import SliceLength
 
 LIST_LENGTH = 4_000  # rows in one list of deals
 PAGE_LENGTH = 1_000  # rows in one page of one login
-LOGINS_PER_REQUEST = 200
+NUMBERS_PER_REQUEST = 200
 PAGE_TRIES = 3
 TOKEN_LENGTH = 26
 BALANCE_KINDS = frozenset((2, 3, 4, 5, 6))
 
 
 class WebApiServer:
-    """One MT5 server, reached by its Web API. `group_mask` bounds what this installation may see ("real*,!real\\\\test*")."""
+    """One MT5 server, reached by its Web API. `group_mask` bounds what this installation may see ("real*,!*test*")."""
 
     def __init__(
         self, endpoint: Endpoint, *, login: int, password: str, clock: ServerClock, group_mask: str = "*"
@@ -111,7 +111,7 @@ class WebApiServer:
 
     def deals_by_ticket(self, tickets: Collection[int]) -> list[DealRow | BadRow]:
         path = "/api/deal/get_batch"
-        raw_rows = [raw for chunk in _chunks(sorted(tickets)) for raw in self._rows(path, ticket=chunk)]
+        raw_rows = [raw for chunk in _chunks(sorted(set(tickets))) for raw in self._rows(path, ticket=chunk)]
         return _once(self._deals.rows(raw_rows))
 
     def deal_count(self, login: int, since: datetime, until: datetime) -> int:
@@ -205,9 +205,9 @@ def _within(rows: list[DealRow | BadRow], since: datetime, until: datetime) -> l
     return [row for row in rows if isinstance(row, BadRow) or since <= row.deal_at < until]
 
 
-def _chunks(logins: Sequence[int]) -> Iterator[str]:
-    for first in range(0, len(logins), LOGINS_PER_REQUEST):
-        yield ",".join(map(str, logins[first : first + LOGINS_PER_REQUEST]))
+def _chunks(numbers: Sequence[int]) -> Iterator[str]:
+    for first in range(0, len(numbers), NUMBERS_PER_REQUEST):
+        yield ",".join(map(str, numbers[first : first + NUMBERS_PER_REQUEST]))
 
 
 def _ticket(answer: dict[str, Any]) -> int:

@@ -136,7 +136,7 @@ def _storable_symbol(symbol: str) -> str:
 
 
 def storable(text: str) -> str:
-    """Replace what PostgreSQL cannot store or a page cannot show (NUL, lone surrogates, controls) by a question mark."""
+    """Put a question mark for what PostgreSQL cannot store or a page cannot show (NUL, lone surrogates, controls)."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

@@ -6,7 +6,7 @@ MAX_BIGINT = 2**63 - 1
 _CONTEXT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _ALLOWED = frozenset("0123456789.-+eE")
 _ROOM = 200_000
-_POWERS = tuple(10 ** (8 - decimals) for decimals in range(9))
+_POWERS: tuple[int, ...] = tuple(10 ** (8 - decimals) for decimals in range(9))
 
 
 def decimal_of(text: object) -> Decimal:
@@ -34,7 +34,7 @@ class ScaledNumbers(dict[str, int]):
         head, _, tail = text.partition(".")
         digits = head + tail
         if len(tail) < 9 and len(digits) < 18 and digits.isascii() and (digits.isdigit() or _negative(digits)):
-            scaled = int(digits) * _POWERS[len(tail)]
+            scaled: int = int(digits) * _POWERS[len(tail)]
             self[text] = scaled
             if len(self) > _ROOM:
                 self.clear()

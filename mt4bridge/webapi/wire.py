@@ -130,5 +130,4 @@ def whole(path: str, name: str, value: object) -> int:
 
 def _short(text: str) -> str:
     """Cut foreign text to what fits a sentence, without characters that cannot be stored or shown."""
-    clean = "".join(letter if letter.isprintable() else "?" for letter in text[:200])
-    return clean
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:200])

@@ -1,0 +1,93 @@
+"""From a stored server to a live `TradingServer`, kept open between tasks of one process.
+
+A session costs a TLS handshake and a sign-in, and servers count sessions per manager; so each process keeps one for
+each server. Keyed by schema, so that equal ids of two brokers never meet, and by a digest of the settings, so that an
+edited server gets a new session. A session idle for more than 100 s signs in again by itself."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+
+from django.db import connection
+
+from mt4bridge.clock import ServerClock
+from mt4bridge.enums import ServerKind
+from mt4bridge.errors import UnsupportedServer
+from mt4bridge.models import MtServer
+from mt4bridge.types import TradingServer
+from mt4bridge.webapi.adapter import WebApiServer
+from mt4bridge.webapi.connection import Endpoint
+
+_Key = tuple[str, int]
+_pool: dict[_Key, tuple[str, WebApiServer]] = {}
+_lock = threading.Lock()
+
+
+def open_gateway(server: MtServer) -> TradingServer:
+    """Return this process's gateway to a server of the broker in force; it connects when first used.
+
+    :raises UnsupportedServer: no adapter for the server's kind."""
+    key, digest = (connection.schema_name, server.pk), _digest(server)
+    with _lock:
+        kept = _pool.get(key)
+        if kept is not None and kept[0] == digest:
+            return kept[1]
+        gateway = _gateway(server)
+        _pool[key] = (digest, gateway)
+    if kept is not None:
+        kept[1].close()
+    return gateway
+
+
+def close_gateways() -> None:
+    """End all sessions of this process."""
+    for gateway in _emptied():
+        gateway.close()
+
+
+def _gateway(server: MtServer) -> WebApiServer:
+    build = _ADAPTERS.get(server.kind)
+    if build is None:
+        raise UnsupportedServer(kind=server.kind)
+    return build(server)
+
+
+def _web_api(server: MtServer) -> WebApiServer:
+    return WebApiServer(
+        Endpoint(server.address, server.tls_mode, server.tls_ca, server.tls_pin),
+        login=server.manager_login,
+        password=server.manager_password(),
+        clock=ServerClock(server.clock_zone, server.clock_shift_minutes),
+        group_mask=server.group_mask,
+    )
+
+
+_ADAPTERS: dict[str, Callable[[MtServer], WebApiServer]] = {ServerKind.WEBAPI.value: _web_api}
+
+
+def _digest(server: MtServer) -> str:
+    """Return what stands for all settings that a session depends on."""
+    parts = (
+        server.kind, server.address, server.manager_login, server.manager_password_sealed, server.group_mask,
+        server.tls_mode, server.tls_ca, server.tls_pin, server.clock_zone, server.clock_shift_minutes,
+    )  # fmt: skip
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
+
+
+def _emptied() -> list[WebApiServer]:
+    with _lock:
+        gateways = [gateway for _, gateway in _pool.values()]
+        _pool.clear()
+    return gateways
+
+
+def _forget_after_fork() -> None:
+    """Leave the parent's sessions to the parent: two processes on one TLS stream would corrupt it."""
+    global _lock  # noqa: PLW0603 -- the parent may have held it
+    _lock = threading.Lock()
+    for gateway in _emptied():
+        gateway.drop()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)
