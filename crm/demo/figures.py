@@ -15,7 +15,8 @@ SELECT count(*),
        count(*) FILTER (WHERE j.deal_id IS NOT NULL),
        count(*) FILTER (WHERE j.deal_id IS NULL AND d.action IN (0, 1) AND d.entry <> 0)
 FROM trading_deal d
-JOIN trading_deal first ON first.server_id = d.server_id AND first.ticket = d.ticket AND first.leg = d.leg AND first.revision = 0
+JOIN trading_deal first
+  ON first.server_id = d.server_id AND first.ticket = d.ticket AND first.leg = d.leg AND first.revision = 0
 LEFT JOIN commissions_judgement j ON j.deal_id = first.id AND j.revision = 0
 WHERE {live}
 """
@@ -27,7 +28,8 @@ SELECT line.payee, sum(line.amount) FROM (
 _ROLLED_UP_SQL = "SELECT payee_id, sum(amount) FROM commissions_ibday GROUP BY payee_id"
 _LEDGER_SQL = """
 SELECT p.id, p.currency, coalesce(sum(CASE WHEN s.side = 'C' THEN s.amount ELSE -s.amount END), 0)
-FROM commissions_payee p LEFT JOIN ledger_posting s ON s.ledger_account_id = p.ledger_account_id GROUP BY p.id, p.currency
+FROM commissions_payee p LEFT JOIN ledger_posting s ON s.ledger_account_id = p.ledger_account_id
+GROUP BY p.id, p.currency
 """
 _LEDGER_SUM_SQL = """
 SELECT coalesce(sum(abs(net)), 0) FROM (

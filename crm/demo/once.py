@@ -18,7 +18,6 @@ from crm.demo.control import Control
 from crm.demo.figures import Figures, read_figures
 from crm.demo.setup import SimulatorAddress, add_history_chain, add_staff, connect_server, find_or_open_broker
 from tenancy.context import broker_context
-from tenancy.models import Broker
 from tenancy.services import BrokerSpec, remove_broker
 from trading.models import DealCursor, TradingAccount
 
@@ -69,13 +68,13 @@ def measure_latency(
     broker = find_or_open_broker(BrokerSpec(code=code, name="Live", hosts=(host,)), now=clock())
     try:
         with broker_context(broker):
-            return _measure(broker, host, simulator, web_port, password, clock)
+            return _measure(host, simulator, web_port, password, clock)
     finally:
         remove_broker(broker)
 
 
 def _measure(
-    broker: Broker, host: str, simulator: SimulatorAddress, web_port: int, password: str, clock: Callable[[], datetime]
+    host: str, simulator: SimulatorAddress, web_port: int, password: str, clock: Callable[[], datetime]
 ) -> dict[str, float]:
     now = clock()
     gateway = connect_server(simulator=simulator, now=now)
@@ -108,8 +107,8 @@ def _watch(person: Person, control: Control, logins: Sequence[int]) -> list[floa
         if status != 200:
             raise GaveUp(f"the IB's page answered {status}")
         seen_at = time.monotonic()
-        for ticket in [ticket for ticket in waiting if ticket in text]:
-            delays.append((seen_at - waiting.pop(ticket)) * 1000)
+        visible = [ticket for ticket in waiting if ticket in text]
+        delays += [(seen_at - waiting.pop(ticket)) * 1000 for ticket in visible]
         time.sleep(POLL_S)
     return delays
 

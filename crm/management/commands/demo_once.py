@@ -18,7 +18,7 @@ from mt4bridge.errors import BridgeError
 
 
 class Command(BaseCommand):
-    help = "Walk a history through bridge, workers, judge and ledger, and print the stored figures. See `./run demo --once`."
+    help = "Walk a history through bridge, workers, judge and ledger, and print the stored figures."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--simulator", type=Path, required=True, metavar="READY_FILE")
@@ -56,8 +56,8 @@ def _as_text(result: dict[str, Any]) -> str:
     """Return the figures for a person: one line each."""
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in result.items() if name != "books"]
     lines += [
-        f"  login {book['login']}: balance {book['balance']} {book['currency']}, closed profit {book['closed_profit']}, "
-        f"swap {book['swap']}, {book['open']} open"
+        f"  login {book['login']}: balance {book['balance']} {book['currency']}, "
+        f"closed profit {book['closed_profit']}, swap {book['swap']}, {book['open']} open"
         for book in result["books"]
     ]
     return "\n".join(lines)
