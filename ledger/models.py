@@ -12,7 +12,6 @@ from core.types import DbAccess
 from ledger.enums import AccountKind, EntryKind, HoldState, OwnerType, Side
 from ledger.fields import CurrentTransaction, Xid8Field
 
-AMOUNT = {"max_digits": 38, "decimal_places": 8}
 AMOUNT_LIMIT = Decimal("1E30")  # NUMERIC(38,8) ends here; NaN sorts above it, so the check refuses NaN too
 
 
@@ -101,7 +100,9 @@ class Posting(models.Model):
         LedgerAccount, on_delete=models.PROTECT, related_name="postings", db_constraint=False, db_index=False
     )
     side = models.CharField(max_length=1, choices=Side.choices)
-    amount = models.DecimalField(**AMOUNT)  # ledger account's currency, positive; the side gives the direction
+    amount = models.DecimalField(
+        max_digits=38, decimal_places=8
+    )  # ledger account's currency, positive; the side gives the direction
 
     db_access = DbAccess.APPEND
 
@@ -128,9 +129,15 @@ class Balance(models.Model):
     )
     normal_side = models.CharField(max_length=1, choices=Side.choices)  # a copy, for the check below
     allow_negative = models.BooleanField()
-    posted_debit = models.DecimalField(**AMOUNT, default=0)  # sum of debits, ledger account's currency
-    posted_credit = models.DecimalField(**AMOUNT, default=0)  # sum of credits, ledger account's currency
-    held = models.DecimalField(**AMOUNT, default=0)  # sum of open holds, ledger account's currency, positive
+    posted_debit = models.DecimalField(
+        max_digits=38, decimal_places=8, default=0
+    )  # sum of debits, ledger account's currency
+    posted_credit = models.DecimalField(
+        max_digits=38, decimal_places=8, default=0
+    )  # sum of credits, ledger account's currency
+    held = models.DecimalField(
+        max_digits=38, decimal_places=8, default=0
+    )  # sum of open holds, ledger account's currency, positive
     posting_count = models.BigIntegerField(default=0)
 
     db_access = DbAccess.READ
@@ -168,7 +175,7 @@ class Hold(models.Model):
     """Money set aside on a ledger account until it is captured by an entry or released; once, whole."""
 
     ledger_account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="holds", db_index=False)
-    amount = models.DecimalField(**AMOUNT)  # ledger account's currency, positive, never changed
+    amount = models.DecimalField(max_digits=38, decimal_places=8)  # ledger account's currency, positive, never changed
     reason = models.CharField(max_length=60)  # code of the sentence shown to people
     idempotency_key = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=HoldState.choices, default=HoldState.HELD)

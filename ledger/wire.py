@@ -1,26 +1,22 @@
-"""Encode journal entries and postings for PostgreSQL's binary COPY, and fingerprint requests. Pure.
+"""Amounts as integers of 1e-8, requests as fingerprints, rows as bytes for binary COPY. No queries.
 
-Source: PostgreSQL manual, COPY, "Binary Format"; numeric, timestamp, uuid and jsonb as their receive
-functions read them. An amount has 8 decimals, that is exactly two base-10000 digits after the point."""
+Source: PostgreSQL's receive functions of numeric, uuid and jsonb. An amount has 8 decimals, that is
+exactly two base-10000 digits after the point."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Context, Decimal
+from decimal import Context, Decimal, Inexact
 from struct import Struct, pack
 
-HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-TRAILER = b"\xff\xff"
-NULL = b"\xff\xff\xff\xff"
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_EXACT = Context(prec=60)
+_EXACT = Context(prec=60, traps=[Inexact])
 _LIMIT = 10**38  # NUMERIC(38, 8) in units of 1e-8
-_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-_POSTING = Struct(">hiqihiqic")
-_INT8 = Struct(">iq")
+_POSTING = Struct(">iqihiqic")
 _NUMERIC = [Struct(f">ihhhh{groups}H") for groups in range(11)]
 
 
@@ -28,18 +24,16 @@ def scaled(amount: Decimal) -> int:
     """Return the amount in units of 1e-8.
 
     :raises ValueError: not positive, not finite, more than 8 decimals, or beyond NUMERIC(38, 8)."""
-    if not amount.is_finite():
-        raise ValueError(f"{amount} is not a number")
-    exact = _EXACT.scaleb(amount, 8)
+    if not amount.is_finite() or amount.adjusted() >= 30:
+        raise ValueError(f"{amount} is not a number that the ledger can keep")
+    try:
+        exact = _EXACT.scaleb(amount, 8)
+    except Inexact:
+        exact = amount  # more digits than any amount has
     whole = int(exact)
     if whole != exact or not 0 < whole < _LIMIT:
         raise ValueError(f"{amount} is not a positive amount of at most 8 decimals")
     return whole
-
-
-def microseconds(at: datetime) -> int:
-    """Return an aware time as microseconds since 2000, as PostgreSQL keeps it."""
-    return (at - _EPOCH) // _MICROSECOND
 
 
 def fingerprint(
@@ -52,25 +46,13 @@ def fingerprint(
     reverses_id: int | None = None,
 ) -> bytes:
     """Return 16 bytes that change with any part of the request; amounts in units of 1e-8."""
-    body = [kind, microseconds(at), description, params, postings, reverses_id]
-    return hashlib.sha256(_json(body).encode()).digest()[:16]
+    body = [kind, (at - _EPOCH) // _MICROSECOND, description, params, postings, reverses_id]
+    return hashlib.sha256(compact_json(body).encode()).digest()[:16]
 
 
-def compact_json(value: Mapping[str, object]) -> str:
-    return _json(value)
-
-
-def integer(value: int | None) -> bytes:
-    return NULL if value is None else _INT8.pack(8, value)
-
-
-def text(value: str) -> bytes:
-    raw = value.encode()
-    return pack(">i", len(raw)) + raw
-
-
-def time(at: datetime) -> bytes:
-    return _INT8.pack(8, microseconds(at))
+def compact_json(value: object) -> str:
+    """Return JSON that is equal for equal values: keys sorted, no spaces."""
+    return _encoder.encode(value)
 
 
 def uuid(raw: bytes) -> bytes:
@@ -93,15 +75,10 @@ def numeric(value: int) -> bytes:
     return _NUMERIC[count].pack(8 + 2 * count, count, count - 3, 0, 8, *groups)
 
 
-def row(fields: Sequence[bytes]) -> bytes:
-    """Join encoded fields to one row."""
-    return pack(">h", len(fields)) + b"".join(fields)
-
-
-def posting_rows(entry_id: int, postings: Iterable[tuple[int, str, int]]) -> bytes:
+def posting_rows(entry_id: int, postings: Sequence[tuple[int, str, int]]) -> list[bytes]:
     """Encode an entry's postings (ledger account, side, units of 1e-8) as rows of
     entry_id, line, ledger_account_id, side, amount; lines count from 1."""
-    return b"".join(
-        _POSTING.pack(5, 8, entry_id, 2, line, 8, ledger_account_id, 1, side.encode()) + numeric(amount)
+    return [
+        _POSTING.pack(8, entry_id, 2, line, 8, ledger_account_id, 1, side.encode()) + numeric(amount)
         for line, (ledger_account_id, side, amount) in enumerate(postings, start=1)
-    )
+    ]

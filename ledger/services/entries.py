@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from io import BytesIO
 from typing import NamedTuple
 
 from django.db import DatabaseError, connection, transaction
@@ -11,6 +10,7 @@ from django.db.models import F
 
 from access.services import record_audit
 from access.types import Actor
+from core import copying
 from ledger import wire
 from ledger.enums import EntryKind, Side
 from ledger.errors import (
@@ -26,9 +26,11 @@ from ledger.models import JournalEntry, Posting
 from ledger.types import EntrySpec, Posted, PostingSpec
 
 KEY_UNIQUE = "journal_entry_key_unique"
-COPY_ENTRIES = """COPY ledger_journalentry (id, idempotency_key, request_hash, kind, at, booked_at, description, params,
- reverses_id, actor_label, actor_user_id) FROM STDIN (FORMAT binary)"""
-COPY_POSTINGS = "COPY ledger_posting (entry_id, line, ledger_account_id, side, amount) FROM STDIN (FORMAT binary)"
+ENTRY_COLUMNS = (
+    "id", "idempotency_key", "request_hash", "kind", "at", "booked_at", "description", "params", "reverses_id",
+    "actor_label", "actor_user_id",
+)  # fmt: skip
+POSTING_COLUMNS = ("entry_id", "line", "ledger_account_id", "side", "amount")
 RESERVE = "SELECT nextval(pg_get_serial_sequence('ledger_journalentry', 'id')) FROM generate_series(1, %s)"
 INSERT_ONE = """
 WITH entry AS (
@@ -210,18 +212,21 @@ def _post_one(request: _Request, *, entry_id: int | None, actor: Actor, now: dat
 def _copy(requests: Sequence[_Request], *, actor: Actor, now: datetime) -> dict[str, int]:
     """Write new entries and their postings, sorted by key so that rivals wait for each other in one direction."""
     ids = _reserve(len(requests))
-    label, user, booked = wire.text(actor.label), wire.integer(actor.user_id), wire.time(now)
-    entries, postings = [wire.HEADER], [wire.HEADER]
+    booked, nothing = copying.timestamptz(now), copying.int8(None)
+    who = copying.text(actor.label) + copying.int8(actor.user_id)
+    entries: list[bytes] = []
+    postings: list[bytes] = []
     for entry_id, request in zip(ids, requests, strict=True):
         spec = request.spec
-        entries.append(wire.row((
-            wire.integer(entry_id), wire.text(spec.idempotency_key), wire.uuid(request.digest), wire.text(spec.kind),
-            wire.time(spec.at), booked, wire.text(spec.description), wire.jsonb(spec.params), wire.NULL, label, user,
+        entries.append(b"".join((
+            copying.int8(entry_id), copying.text(spec.idempotency_key), wire.uuid(request.digest),
+            copying.text(spec.kind), copying.timestamptz(spec.at), booked, copying.text(spec.description),
+            wire.jsonb(spec.params), nothing, who,
         )))  # fmt: skip
-        postings.append(wire.posting_rows(entry_id, request.lines))
-    with refusals(), transaction.atomic(), connection.cursor() as cursor, connection.wrap_database_errors:
-        cursor.copy_expert(COPY_ENTRIES, BytesIO(b"".join([*entries, wire.TRAILER])))
-        cursor.copy_expert(COPY_POSTINGS, BytesIO(b"".join([*postings, wire.TRAILER])))
+        postings += wire.posting_rows(entry_id, request.lines)
+    with refusals(), transaction.atomic(), connection.wrap_database_errors:
+        copying.copy_rows(table="ledger_journalentry", columns=ENTRY_COLUMNS, rows=entries)
+        copying.copy_rows(table="ledger_posting", columns=POSTING_COLUMNS, rows=postings)
     return {request.spec.idempotency_key: entry_id for request, entry_id in zip(requests, ids, strict=True)}
 
 
