@@ -5,7 +5,16 @@ import os
 import sys
 
 OWNER_COMMANDS = frozenset(
-    {"migrate", "migrate_schemas", "create_broker", "drop_broker", "prepare_database", "apply_grants", "demo", "demo_once"}
+    {
+        "migrate",
+        "migrate_schemas",
+        "create_broker",
+        "drop_broker",
+        "set_broker_status",
+        "scenarios",
+        "demo",
+        "demo_once",
+    }
 )
 
 
