@@ -4,9 +4,16 @@ from django.urls import URLPattern, include, path
 from django.views.i18n import set_language
 
 from access.decorators import public
-from portal import brand, session
+from portal import accounts, brand, dashboard, network, plan, rebates, session
 
-portal_patterns: list[URLPattern] = []
+portal_patterns: list[URLPattern] = [
+    path("accounts/", accounts.home, name="home"),
+    path("accounts/<int:account_id>/", accounts.account, name="account"),
+    path("partner/", dashboard.dashboard, name="dashboard"),
+    path("partner/network/<int:ib_id>/", network.network, name="network"),
+    path("partner/rebates/", rebates.rebate_list, name="rebates"),
+    path("partner/plan/", plan.plan, name="plan"),
+]
 
 urlpatterns = [
     path("", session.start, name="start"),

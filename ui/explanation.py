@@ -14,12 +14,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from commissions.calculation.facts import Step
-from commissions.calculation.verdicts import Verdict
+from commissions.calculation import Step, Verdict
 from commissions.terms import Base, Rate
 from ui.exactness import fraction_text, plain_text
 from ui.numbers import exact_text
-from ui.verdicts import WORDS
+from ui.verdicts import WHY, label
 
 TIMES, DIVIDED, LESS = "\N{MULTIPLICATION SIGN}", "\N{DIVISION SIGN}", "\N{MINUS SIGN}"
 Values = Mapping[str, Any]
@@ -74,6 +73,12 @@ def rate_scope(rate: Rate) -> str:
     """Return what a rate row applies to: a symbol, a symbol group, or everything; and the account group."""
     scope = rate.symbol or rate.symbol_group or _("all symbols")
     return f"{scope} · {rate.mt_group}" if rate.mt_group else scope
+
+
+def rate_levels(rate: Rate) -> str:
+    """Return the rates of the levels above the direct one, where a row has them."""
+    each = (_("level %(level)s: %(rate)s") % {"level": n, "rate": _rate_text(rate, value)} for n, value in rate.levels)
+    return ", ".join(each)
 
 
 def _rate_text(rate: Rate, value: Decimal) -> str:
@@ -229,8 +234,8 @@ def _rounded(values: Values) -> Line:
 
 
 def _stopped(values: Values) -> Line:
-    words = WORDS[Verdict[values["verdict"].upper()]]
-    return Line(str(words.label), str(words.why))
+    verdict = Verdict[values["verdict"].upper()]
+    return Line(label(verdict), str(WHY[verdict]))
 
 
 def _f(value: Fraction | Decimal | int) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from commissions.calculation.facts import Step
-from commissions.calculation.verdicts import Verdict
+from commissions.calculation import Step, Verdict
+from commissions.enums import VERDICT_LABELS
 from commissions.terms import Base, Rate
 from ui import explanation
 from ui.explanation import Line, lines, machine_readable, rate_scope, rate_text
-from ui.verdicts import WORDS
+from ui.verdicts import WHY
 
 pytestmark = pytest.mark.unit
 
@@ -38,7 +38,7 @@ def test_every_step_of_the_engine_has_words() -> None:
 
 
 def test_every_verdict_has_words() -> None:
-    assert set(WORDS) == set(Verdict)
+    assert set(WHY) == set(VERDICT_LABELS) == set(Verdict)
 
 
 def test_a_rebate_per_lot_reads_from_lots_to_amount() -> None:

@@ -3,7 +3,7 @@
 Figures arrive as Decimal, int or Money, never as float; times arrive aware. Nothing asks the database or the clock."""
 
 import zlib
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,8 +16,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from commissions.calculation import Verdict
 from core.money import Money, from_e8, minor_digits
-from ui import numbers
+from ui import numbers, verdicts
 
 register = template.Library()
 DASH = SafeString("\N{EM DASH}")
@@ -140,6 +141,15 @@ def zone_offset(moment: datetime, zone: str = "UTC") -> str:
     return "UTC" if offset == "+0000" else f"UTC{offset[:3]}:{offset[3:]}"
 
 
+@register.simple_tag
+def server_time(moment: datetime, ahead: timedelta) -> SafeString:
+    """Write a moment as the MT server's own clock shows it; the title gives it in UTC."""
+    return format_html(
+        '<time class="num" datetime="{}" title="{}">{}</time>',
+        moment.isoformat(), _stamp(moment, "UTC"), f"{moment.astimezone(UTC) + ahead:%Y-%m-%d %H:%M:%S}",
+    )  # fmt: skip
+
+
 @register.filter
 def day(value: date | None) -> str:
     """Write a calendar day in the page's language: 20 Nov 2026, 2026年11月20日."""
@@ -159,6 +169,17 @@ def pill(text: str, kind: str = "mute", symbol: str = "") -> SafeString:
     """Mark a state: kind ok, warn, bad, mute or brand; `plain` after it leaves out the ground."""
     mark = icon(symbol, "i-sm") if symbol else ""
     return format_html('<span class="pill {}">{}{}</span>', kind, mark, text)
+
+
+@register.simple_tag
+def verdict_pill(verdict: Verdict) -> SafeString:
+    """Mark what became of a deal; the title says why."""
+    return format_html(
+        '<span class="pill {}" title="{}">{}</span>',
+        verdicts.tone(verdict),
+        verdicts.WHY[verdict],
+        verdicts.label(verdict),
+    )
 
 
 @register.filter
