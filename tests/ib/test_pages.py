@@ -1,0 +1,134 @@
+"""What people see of the network: levels with counts, who may see whom, masked clients, the agreement in force."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from access.enums import ActorKind, UserKind
+from access.queries import actor_for
+from access.services import create_user
+from access.types import Actor
+from ib.models import IB
+from ib.queries import agreement_at, children, ibs_visible_to, network_clients
+from ib.services import AlreadyThere, ShareOutOfRange, move_client, move_ib, set_agreement
+from ib.types import ChildPage, ChildRow, MaskedClient, Terms
+from tenancy.models import Broker
+from tests.ib.factories import ACTOR, BEFORE, START, make_client, make_ib
+
+pytestmark = pytest.mark.unit
+
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def family(broker: Broker) -> dict[str, IB]:
+    """top ← (left ← leaf, right); a client at each of left, leaf and right; other stands alone."""
+    top = make_ib("top")
+    left, right = make_ib("left", top), make_ib("right", top)
+    leaf = make_ib("leaf", left)
+    for ib, name in ((left, "Ann Lee"), (leaf, "Bo Chen"), (right, "Cy Doe")):
+        move_client(client=make_client(name), ib=ib, at=START, actor=ACTOR, now=START)
+    return {"top": top, "left": left, "right": right, "leaf": leaf, "other": make_ib("other")}
+
+
+def test_children_are_a_level_with_counts(family: dict[str, IB]) -> None:
+    left, right = family["left"], family["right"]
+
+    assert children(ib_id=family["top"].pk, at=START) == ChildPage(
+        rows=(
+            ChildRow(left.pk, "left", "IB left", "USD", 1, 1, 1, 2),
+            ChildRow(right.pk, "right", "IB right", "USD", 0, 0, 1, 1),
+        ),
+        total=2,
+    )
+
+
+def test_children_of_nobody_are_the_top_ones(family: dict[str, IB]) -> None:
+    page = children(ib_id=None, at=START)
+
+    assert [
+        (row.code, row.direct_ibs, row.network_ibs, row.direct_clients, row.network_clients) for row in page.rows
+    ] == [
+        ("other", 0, 0, 0, 0),
+        ("top", 2, 3, 0, 3),
+    ]
+
+
+def test_children_follow_the_moment(family: dict[str, IB]) -> None:
+    move_ib(ib=family["left"], parent=family["other"], at=MARCH, actor=ACTOR, now=START)
+
+    assert [row.code for row in children(ib_id=family["top"].pk, at=START).rows] == ["left", "right"]
+    assert [row.code for row in children(ib_id=family["top"].pk, at=MARCH).rows] == ["right"]
+    assert children(ib_id=None, at=BEFORE) == ChildPage(rows=(), total=0)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_children_cost_one_statement_and_come_in_pages(
+    broker: Broker, rows: int, django_assert_num_queries: object
+) -> None:
+    for place in range(4):
+        make_ib(f"ib{place}")
+
+    with django_assert_num_queries(1):
+        page = children(ib_id=None, at=START, limit=rows, after="ib0")
+
+    assert [row.code for row in page.rows] == [f"ib{place}" for place in range(1, rows + 1)]
+    assert page.total == 4
+
+
+def test_staff_with_the_right_see_all_ibs_others_none(family: dict[str, IB]) -> None:
+    allowed = Actor(ActorKind.STAFF, 1, "staff", rights=frozenset({"ib.view_ib"}))
+    without = Actor(ActorKind.STAFF, 1, "staff", rights=frozenset({"clients.view_client"}))
+
+    assert {ib.code for ib in ibs_visible_to(allowed)} == {"top", "left", "right", "leaf", "other"}
+    assert list(ibs_visible_to(without)) == []
+
+
+def test_an_ib_sees_itself_and_those_below(family: dict[str, IB]) -> None:
+    user = create_user(email="left@example.com", name="Left", kind=UserKind.CLIENT, actor=ACTOR, now=START)
+    IB.objects.filter(pk=family["left"].pk).update(user=user)
+
+    actor = actor_for(user)
+
+    assert actor.ib_id == family["left"].pk
+    assert {ib.code for ib in ibs_visible_to(actor)} == {"left", "leaf"}
+
+
+def test_a_client_who_is_an_ib_is_both(family: dict[str, IB]) -> None:
+    user = create_user(email="leaf@example.com", name="Leaf", kind=UserKind.CLIENT, actor=ACTOR, now=START)
+    client = make_client(user=user)
+    IB.objects.filter(pk=family["leaf"].pk).update(client=client)
+
+    actor = actor_for(user)
+
+    assert (actor.client_id, actor.ib_id) == (client.pk, family["leaf"].pk)
+    assert actor.rights == frozenset({"portal.view_own", "portal.view_network"})
+
+
+def test_network_clients_are_masked(family: dict[str, IB]) -> None:
+    found = network_clients(ib_id=family["left"].pk, at=START)
+
+    assert [(row.masked_name, row.country, row.ib_code, row.since) for row in found] == [
+        ("A••• L•••", "ES", "left", START),
+        ("B••• C•••", "ES", "leaf", START),
+    ]
+    assert all(isinstance(row, MaskedClient) and "maria" not in repr(row) for row in found)
+    assert [row.ib_code for row in network_clients(ib_id=family["left"].pk, at=START, direct_only=True)] == ["left"]
+
+
+def test_agreement_holds_from_its_moment_to_the_next(family: dict[str, IB]) -> None:
+    ib = family["top"]
+    first, second = Terms(keep_percent=Decimal(70), rank=3), Terms(rank=3, active=False)
+    set_agreement(ib=ib, terms=second, at=MARCH, actor=ACTOR, now=MARCH)
+    set_agreement(ib=ib, terms=first, at=START, actor=ACTOR, now=MARCH)
+
+    assert [agreement_at(ib=ib, at=at) for at in (BEFORE, START, MARCH)] == [Terms(), first, second]
+    with pytest.raises(AlreadyThere):
+        set_agreement(ib=ib, terms=second, at=MARCH, actor=ACTOR, now=MARCH)
+
+
+@pytest.mark.parametrize("share", ["-1", "100.1", "33.333333333"])
+def test_share_out_of_range_is_refused(family: dict[str, IB], share: str) -> None:
+    with pytest.raises(ShareOutOfRange):
+        set_agreement(ib=family["top"], terms=Terms(keep_percent=Decimal(share)), at=START, actor=ACTOR, now=START)
