@@ -1,30 +1,24 @@
-// Delegated behaviours by data-*: HTML swapped in by htmx works without being initialised again.
+// Delegated behaviours by data-crm-*: HTML swapped in by htmx works without being initialised again.
 import { $, $$, toast } from './dom.js';
 
 const theme = () => document.documentElement.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
 
 const CLICKS = {
   copy(button) {
-    navigator.clipboard?.writeText(button.dataset.copy).then(() => toast(document.body.dataset.copied));
+    navigator.clipboard?.writeText(button.dataset.crmCopy).then(() => toast(document.body.dataset.copied));
   },
   toggle(button) {
-    const part = $(button.dataset.toggle);
+    const part = $(button.dataset.crmToggle);
     part.hidden = !part.hidden;
     button.setAttribute('aria-expanded', String(!part.hidden));
   },
-  tab(button) {
-    for (const other of $$('[data-tab]', button.parentNode)) {
-      other.setAttribute('aria-selected', String(other === button));
-      $('#' + other.getAttribute('aria-controls')).hidden = other !== button;
-    }
-  },
   dialog(button) {
-    $(button.dataset.dialog).showModal();
+    $(button.dataset.crmDialog).showModal();
   },
   close(button) {
     button.closest('dialog').close();
   },
-  'theme-toggle'() {
+  theme() {
     const next = theme() === 'dark' ? 'light' : 'dark';
     document.documentElement.dataset.theme = next;
     document.cookie = `theme=${next};path=/;max-age=31536000;samesite=lax`;
@@ -33,15 +27,26 @@ const CLICKS = {
 
 document.addEventListener('click', event => {
   for (const [name, act] of Object.entries(CLICKS)) {
-    const button = event.target.closest(`[data-${name}]`);
-    if (button && button.matches('button, a')) return act(button);
+    const button = event.target.closest(`[data-crm-${name}]`);
+    if (button) return act(button);
   }
   if (event.target.matches('dialog.dlg')) event.target.close(); // a click on the backdrop
 });
 
 document.addEventListener('change', event => {
-  if (event.target.matches('[data-autosubmit]')) event.target.form.requestSubmit();
+  if (event.target.matches('[data-crm-autosubmit]')) event.target.form.requestSubmit();
+});
+
+// Ctrl+K (or ⌘K) presses the button that carries data-crm-key="k".
+document.addEventListener('keydown', event => {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
+  const button = $(`[data-crm-key="${CSS.escape(event.key.toLowerCase())}"]`);
+  if (!button) return;
+  event.preventDefault();
+  button.click();
 });
 
 // A dialog that came back with errors (422) is shown again.
-addEventListener('htmx:after:swap', () => $$('dialog[data-open]:not([open])').forEach(dialog => dialog.showModal()));
+const reopen = () => $$('dialog[data-open]:not([open])').forEach(dialog => dialog.showModal());
+addEventListener('htmx:after:swap', reopen);
+reopen();
