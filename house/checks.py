@@ -11,7 +11,7 @@ SHOWN_CHARACTERS = 20_000
 CHECKS: dict[str, list[str]] = {
     "ruff": ["ruff", "check", "."],
     "format": ["ruff", "format", "--check", "."],
-    "templates": ["djlint", "templates", "--lint", "--check", "--quiet"],
+    "templates": ["djlint", "templates", "--lint", "--quiet"],
     "types": ["mypy"],
     "floors": ["lint-imports"],
     "migrations": ["python", "manage.py", "makemigrations", "--check", "--dry-run"],

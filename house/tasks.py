@@ -43,7 +43,7 @@ def bench(checkout: Checkout, arguments: Sequence[str]) -> int:
 def simulator(checkout: Checkout, arguments: Sequence[str]) -> int:
     """Run the MT5 server simulator alone; it needs neither database nor Valkey."""
     ensure_packages(checkout)
-    command: list[str | Path] = [checkout.python, "-m", "mt4bridge.simulator", *_absolute_files(arguments)]
+    command: list[str | Path] = [checkout.python, "-m", "mt4bridge.simulator", *absolute_files(arguments)]
     return run_in_foreground(command, environment=tool_environment(checkout), directory=checkout.root)
 
 
@@ -64,7 +64,7 @@ def test(checkout: Checkout, arguments: Sequence[str]) -> int:
     with prepared(checkout, tests=True) as environment:
         checked = run_checks(checkout, environment) if in_ci else 0
         test_environment = environment | ({"KEEL_CHROMIUM": browser} if browser else {})
-        command: list[str | Path] = [checkout.python, "-m", "pytest", *_pytest_defaults(arguments), *arguments]
+        command: list[str | Path] = [checkout.python, "-m", "pytest", *pytest_defaults(arguments), *arguments]
         tested = run_in_foreground(command, environment=test_environment, directory=checkout.root)
     if checked:
         say("The tests are done; the checks above failed.")
@@ -82,18 +82,18 @@ def keep_up(checkout: Checkout, *, action: str) -> int:
     return 0
 
 
-def _pytest_defaults(arguments: Sequence[str]) -> list[str]:
+def pytest_defaults(arguments: Sequence[str]) -> list[str]:
     """Leave the soak tests out and use two processes, unless the caller says otherwise."""
     marks = [] if any(a.startswith("-m") for a in arguments) else ["-m", "not soak"]
     count = any(a.startswith(("-n", "--numprocesses", "-p no:xdist", "--pdb")) for a in arguments)
     return marks + ([] if count else ["-n", TEST_PROCESSES])
 
 
-def _absolute_files(arguments: Sequence[str]) -> list[str]:
+def absolute_files(arguments: Sequence[str]) -> list[str]:
     """Make file names absolute: the programs run in the checkout, the names are meant from where the caller stands."""
     return [str(Path(a).resolve()) if not a.startswith("-") and Path(a).exists() else a for a in arguments]
 
 
 def _manage(checkout: Checkout, environment: Mapping[str, str], arguments: Sequence[str]) -> int:
-    command: list[str | Path] = [checkout.python, "manage.py", *_absolute_files(arguments)]
+    command: list[str | Path] = [checkout.python, "manage.py", *absolute_files(arguments)]
     return run_in_foreground(command, environment=environment, directory=checkout.root)
