@@ -4,3 +4,4 @@ import './feedback.js';
 import './behaviours.js';
 import './chart.js';
 import './treegrid.js';
+import './lists.js';
