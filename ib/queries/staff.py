@@ -95,7 +95,7 @@ class MoveEffect:
 
 
 def move_effect(*, ib: IB, parent: IB | None, at: datetime) -> MoveEffect:
-    """Return what changes at `at` when the IB stands under `parent` (None: at the top) from then on. Five statements."""
+    """Return what changes when the IB stands under `parent` (None: at the top) from `at` on. Five statements."""
     return MoveEffect(
         above_before=chain_rows(ib_id=ib.pk, at=at)[1:],
         above_after=chain_rows(ib_id=parent.pk, at=at) if parent else [],
