@@ -9,8 +9,6 @@ import os
 import threading
 from collections.abc import Callable
 
-from django.db import connection
-
 from mt4bridge.clock import ServerClock
 from mt4bridge.enums import ServerKind
 from mt4bridge.errors import UnsupportedServer
@@ -18,6 +16,7 @@ from mt4bridge.models import MtServer
 from mt4bridge.types import TradingServer
 from mt4bridge.webapi.adapter import WebApiServer
 from mt4bridge.webapi.connection import Endpoint
+from tenancy.context import current_broker
 
 _Key = tuple[str, int]
 _pool: dict[_Key, tuple[str, WebApiServer]] = {}
@@ -28,7 +27,7 @@ def open_gateway(server: MtServer) -> TradingServer:
     """Return this process's gateway to a server of the broker in force; it connects when first used.
 
     :raises UnsupportedServer: no adapter for the server's kind."""
-    key, digest = (connection.schema_name, server.pk), _digest(server)
+    key, digest = (current_broker().schema_name, server.pk), _digest(server)
     with _lock:
         kept = _pool.get(key)
         if kept is not None and kept[0] == digest:

@@ -1,7 +1,7 @@
 """MT5 deals csv, as the `MetaTrader5` package's `history_deals_get` gives them, to a `History`.
 
-Reasons are the terminal's numbers and are translated. Prices carry the noise of doubles ("1.0478399999999999"): the
-symbol's decimals are those of its shortest clean prices."""
+Reasons are the terminal's numbers and are translated. Prices carry the noise of doubles ("1.0478399999999999"), which
+is rounded away."""
 
 import csv
 import io
@@ -80,12 +80,13 @@ def _deal(row: dict[str, str], digits: dict[str, int], line: str) -> Mt5Deal:
 
 
 def _digits(rows: Iterable[dict[str, str]]) -> dict[str, int]:
-    """Return each symbol's decimals: the most that a price without noise shows."""
+    """Return each symbol's decimals: the most that one of its prices shows once its noise is gone."""
     digits: dict[str, int] = {}
     for line, row in enumerate(rows, start=2):
         symbol = (row["symbol"] or "").strip()
-        shown = decimals(double(row["price"] or "0", f"line {line}, price").normalize())
-        if symbol and shown <= NOISE_DECIMALS:
+        price = without_noise(double(row["price"] or "0", f"line {line}, price"), NOISE_DECIMALS)
+        shown = decimals(price.normalize())
+        if symbol:
             digits[symbol] = max(digits.get(symbol, 0), shown)
     return digits
 

@@ -121,7 +121,7 @@ def _fill(book: Book, market: Market, options: argparse.Namespace) -> journal.Jo
     log = journal.Journal(options.state) if options.state else None
     if log is not None and log.replay(book):
         market.mids.update(log.mids)
-        log.attach(book)
+        log.attach(book, market)
         return log
     if options.history:
         load.load_histories(book, [read_history(path) for path in options.history])
@@ -133,7 +133,7 @@ def _fill(book: Book, market: Market, options: argparse.Namespace) -> journal.Jo
         generate.generate_book(book, market, plan)
     if log is not None:
         log.write_all(book, market)
-        log.attach(book)
+        log.attach(book, market)
     return log
 
 

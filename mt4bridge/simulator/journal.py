@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from mt4bridge.simulator.book import Book, Change
 from mt4bridge.simulator.market import Market
@@ -26,7 +26,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = None if not path.exists() else path.open("a", encoding="utf-8")
+        self._file: TextIO | None = None
         self._market: Market | None = None
         self.mids: dict[str, float] = {}
 
@@ -52,16 +52,18 @@ class Journal:
             file.write(json.dumps({"kind": "mids", "record": market.mids}) + "\n")
             file.writelines(_line(kind, record) for kind, record in records)
         partial.replace(self._path)
-        if self._file is not None:
-            self._file.close()
-        self._file = self._path.open("a", encoding="utf-8")
 
-    def attach(self, book: Book) -> None:
+    def attach(self, book: Book, market: Market) -> None:
         """Write every further change of the book."""
+        self._market = market
+        self._file = self._path.open("a", encoding="utf-8")
+        self._file.write("\n")  # ends a line that a crash cut off; an empty line is skipped
         book.listeners.append(self._note)
 
     def close(self) -> None:
-        if self._file is not None:
+        """Write the last prices and close the file."""
+        if self._file is not None and self._market is not None:
+            self._file.write(json.dumps({"kind": "mids", "record": self._market.mids}) + "\n")
             self._file.close()
 
     def _note(self, kind: str, record: Change) -> None:

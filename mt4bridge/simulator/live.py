@@ -14,6 +14,7 @@ from mt4bridge.simulator.records import BUY, SELL, SimPosition
 log = logging.getLogger("mt4bridge.simulator")
 STEP_SECONDS = 1.0
 _MEAN_HOLD_SECONDS = 90.0
+_MEAN_OLD_HOLD_SECONDS = 7_200.0
 
 
 class LiveTrading:
@@ -29,12 +30,20 @@ class LiveTrading:
     async def run(self) -> None:
         """Step once a second until cancelled."""
         loop = asyncio.get_running_loop()
+        if self._rate:
+            self.adopt(loop.time())
         while True:
             await asyncio.sleep(STEP_SECONDS)
             try:
                 self.step(loop.time())
             except Exception:
                 log.exception("a step of live trading failed")
+
+    def adopt(self, now: float) -> None:
+        """Plan when the positions that are open at the start close, within the next hours."""
+        for position in self._book.positions.values():
+            if not position.frozen:
+                self._close_at[position.position] = now + self._random.expovariate(1 / _MEAN_OLD_HOLD_SECONDS)
 
     def step(self, now: float) -> None:
         """Move prices by one second, close what is due, open what the rate asks for. `now` is any running clock."""

@@ -33,7 +33,7 @@ class ScaledNumbers(dict[str, int]):
     def __missing__(self, text: str) -> int:
         head, _, tail = text.partition(".")
         digits = head + tail
-        if len(tail) < 9 and len(digits) < 18 and digits.isascii() and (digits.isdigit() or _negative(digits)):
+        if len(head) < 11 and len(tail) < 9 and digits.isascii() and (digits.isdigit() or _negative(digits)):
             scaled: int = int(digits) * _POWERS[len(tail)]
             self[text] = scaled
             if len(self) > _ROOM:
