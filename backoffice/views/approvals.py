@@ -1,0 +1,57 @@
+"""The four-eyes queue: what somebody asked for and a second person decides."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from access.decorators import ActorRequest, requires
+from access.models import Approval
+from access.queries import approvals_visible_to, open_approvals
+from access.services import approve, reject
+from backoffice.forms.approvals import DecisionForm
+from backoffice.shell import UNPROCESSABLE, put_on_form, show
+from core.errors import DomainError
+
+
+@requires("backoffice.view_overview")
+@require_safe
+def approval_list(request: ActorRequest) -> HttpResponse:
+    """List what waits for a second person, oldest first."""
+    return _list(request)
+
+
+@requires("backoffice.view_overview")
+@require_POST
+def approval_decide(request: ActorRequest, pk: int) -> HttpResponse:
+    """Approve or refuse one request; the service checks the right that this kind of request needs."""
+    approval = get_object_or_404(approvals_visible_to(request.actor), pk=pk)
+    form = DecisionForm(request.POST)
+    if form.is_valid():
+        try:
+            _decide(request, approval, form)
+        except DomainError as error:
+            put_on_form(form, error)
+        else:
+            return redirect("backoffice:approvals")
+    return _list(request, refused=approval, form=form, status=UNPROCESSABLE)
+
+
+def _decide(request: ActorRequest, approval: Approval, form: DecisionForm) -> None:
+    reason, now = form.cleaned_data["reason"], timezone.now()
+    if form.cleaned_data["decision"] == "approve":
+        approve(approval=approval, actor=request.actor, reason=reason, now=now)
+        messages.success(request, _("Approved and done."))
+    else:
+        reject(approval=approval, actor=request.actor, reason=reason, now=now)
+        messages.success(request, _("Refused. Nothing was changed."))
+
+
+def _list(
+    request: ActorRequest, *, refused: Approval | None = None, form: DecisionForm | None = None, status: int = 200
+) -> HttpResponse:
+    rows = list(open_approvals(request.actor, now=timezone.now()).order_by("requested_at", "pk"))
+    context = {"rows": rows, "refused": refused, "form": form, "own_id": request.actor.user_id}
+    return show(request, "approvals/list.html", context, nav="approvals", status=status)

@@ -1,0 +1,58 @@
+"""The overview: what needs a decision, and how the walk of each MT server stands."""
+
+import hashlib
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from access.decorators import ActorRequest, requires
+from access.queries import open_approvals
+from backoffice.shell import show
+from commissions.staff import booked_for_day
+from mt4bridge.queries import error_in_words
+from tenancy.context import current_broker
+from trading.queries import ServerHealth, open_tasks, server_healths
+from ui.fragments import is_fragment
+
+NOT_MODIFIED = 304
+
+
+@requires("backoffice.view_overview")
+@require_safe
+def overview(request: ActorRequest) -> HttpResponse:
+    """Show the state now; the page asks again and gets 304 while nothing has changed."""
+    now, zone = timezone.now(), current_broker().settlement_zone
+    today = now.astimezone(ZoneInfo(zone)).date()
+    figures = {
+        "servers": [_in_words(health) for health in server_healths()],
+        "tasks": open_tasks(),
+        "approvals": open_approvals(request.actor, now=now).count(),
+        "rebates": booked_for_day(day=today),
+        "today": today,
+        "zone": zone,
+    }
+    tag = hashlib.sha256(repr(figures).encode()).hexdigest()[:16]
+    if is_fragment(request) and request.headers.get("HX-PTag") == tag:
+        return HttpResponse(status=NOT_MODIFIED)
+    response = show(
+        request, "overview/page.html", figures | {"tag": tag}, nav="overview", part="overview/_figures.html"
+    )
+    response.headers["HX-PTag"] = tag
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The health of an MT server, with what went wrong last as a sentence; "" while all is well."""
+
+    health: ServerHealth
+    trouble: str
+
+
+def _in_words(health: ServerHealth) -> Server:
+    failing = health.failures and health.last_error_code
+    words = error_in_words(code=health.last_error_code, fields=health.last_error_fields) if failing else ""
+    return Server(health, words)
