@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import cast
+from typing import Any, cast
 
 from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from tenancy.enums import BrokerStatus
 from tenancy.models import Broker
+
+_connection = cast("Any", connection)  # the backend's own attributes, which Django's types do not know
 
 
 class NoBrokerInForce(RuntimeError):
@@ -29,9 +31,22 @@ def current_broker() -> Broker:
     """Return the broker in force.
 
     :raises NoBrokerInForce: none is."""
-    if not isinstance(connection.tenant, Broker):
+    if not isinstance(_connection.tenant, Broker):
         raise NoBrokerInForce
-    return connection.tenant
+    return _connection.tenant
+
+
+def current_schema() -> str:
+    """Return the schema in force: the broker's, or "public" without one. Part of every key, name and lock."""
+    return str(_connection.schema_name)
+
+
+def activate(broker: Broker | None) -> None:
+    """Put a broker, or the public schema, in force until somebody else does; for the middleware alone."""
+    if broker is None:
+        _connection.set_schema_to_public()
+    else:
+        _connection.set_tenant(broker)
 
 
 @contextmanager
@@ -60,4 +75,5 @@ def active_brokers() -> list[Broker]:
 def get_active_broker(schema_name: str) -> Broker | None:
     """Return the active broker of this schema, or None."""
     with public_context():
-        return Broker.objects.filter(schema_name=schema_name, status=BrokerStatus.ACTIVE).first()
+        found: Broker | None = Broker.objects.filter(schema_name=schema_name, status=BrokerStatus.ACTIVE).first()
+    return found

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from django.core.exceptions import DisallowedHost
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from tenancy.context import activate
 from tenancy.enums import BrokerStatus
 from tenancy.models import Broker, Host
 
@@ -19,7 +19,7 @@ class BrokerMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        connection.set_schema_to_public()
+        activate(None)
         try:
             broker = find_broker(request)
             if broker is None:
@@ -28,11 +28,11 @@ class BrokerMiddleware:
                 )
             if broker.status != BrokerStatus.ACTIVE:
                 return _refusal(_("This broker is not open at the moment. Please come back later."), status=403)
-            request.tenant = broker  # type: ignore[attr-defined] -- the name that django-tenants' parts expect
-            connection.set_tenant(broker)
+            request.tenant = broker  # type: ignore[attr-defined]  # the name that django-tenants' parts expect
+            activate(broker)
             return self.get_response(request)
         finally:
-            connection.set_schema_to_public()
+            activate(None)
 
 
 def find_broker(request: HttpRequest) -> Broker | None:

@@ -45,7 +45,7 @@ def create_broker(spec: BrokerSpec) -> Broker:
 
     :raises BrokerExists: the code or a host is taken."""
     with public_context():
-        broker = _reserve(spec)
+        broker: Broker = _reserve(spec)
         try:
             build_schema(broker.schema_name)
         except BaseException:
@@ -62,7 +62,7 @@ def _reserve(spec: BrokerSpec) -> Broker:
     if taken:
         raise BrokerExists(code=spec.code)
     with transaction.atomic():
-        broker = Broker.objects.create(
+        broker: Broker = Broker.objects.create(
             schema_name=spec.schema_name, code=spec.code, name=spec.name, mark=spec.mark,
             primary_color=spec.primary_color, radius=spec.radius, settlement_zone=spec.settlement_zone,
             default_language=spec.default_language,
@@ -78,7 +78,7 @@ def set_status(*, broker: Broker, wanted: BrokerStatus) -> Broker:
 
     :raises BrokerMoveRefused: the move is not in BROKER_MOVES."""
     with public_context(), transaction.atomic():
-        row = Broker.objects.select_for_update().get(pk=broker.pk)
+        row: Broker = Broker.objects.select_for_update().get(pk=broker.pk)
         if wanted not in BROKER_MOVES.get(BrokerStatus(row.status), frozenset()):
             raise BrokerMoveRefused(status=row.get_status_display(), wanted=wanted.label)
         row.status = wanted

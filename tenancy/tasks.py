@@ -3,9 +3,8 @@
 from typing import Any
 
 from celery import Task
-from django.db import connection
 
-from tenancy.context import broker_context, get_active_broker, public_context
+from tenancy.context import broker_context, current_schema, get_active_broker, public_context
 
 HEADER = "keel_broker"
 
@@ -14,7 +13,7 @@ class BrokerMissing(RuntimeError):
     """A task for a broker was sent or started without one that is active."""
 
 
-class BrokerTask(Task):  # type: ignore[misc] -- celery ships no types
+class BrokerTask(Task):
     """A task of one broker: sent with the schema in force, run in it, or refused."""
 
     abstract = True
@@ -22,9 +21,9 @@ class BrokerTask(Task):  # type: ignore[misc] -- celery ships no types
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         headers = dict(options.pop("headers", None) or {})
         if HEADER not in headers:
-            if connection.schema_name == "public":
+            if current_schema() == "public":
                 raise BrokerMissing(f"{self.name} was sent without a broker in force")
-            headers[HEADER] = connection.schema_name
+            headers[HEADER] = current_schema()
         return super().apply_async(args, kwargs, headers=headers, **options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -36,7 +35,7 @@ class BrokerTask(Task):  # type: ignore[misc] -- celery ships no types
             return super().__call__(*args, **kwargs)
 
 
-class PlatformTask(Task):  # type: ignore[misc] -- celery ships no types
+class PlatformTask(Task):
     """A task of the platform: runs in the public schema and reaches brokers only through each_broker."""
 
     abstract = True

@@ -13,6 +13,7 @@ from django.db import connection
 
 from mt4bridge.models import MtServer
 from mt4bridge.types import BadRow, DealRow, TradingServer
+from tenancy.context import current_schema
 from trading.cursor import get_cursor, mark_complete
 from trading.queries import logins_of, missing_keys, release_keys
 from trading.services import Reading, close_vanished_held, record_deals
@@ -46,7 +47,7 @@ class WalkOutcome:
 @contextmanager
 def the_only_walker(server_id: int) -> Iterator[bool]:
     """Yield whether no other process walks this server now. A courtesy: the cursor's version is what protects."""
-    key = f"{connection.schema_name}:walk:{server_id}"
+    key = f"{current_schema()}:walk:{server_id}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [key])
         (got,) = cursor.fetchone()

@@ -21,6 +21,9 @@ _check_lock = threading.Lock()
 class DatabaseWrapper(base.DatabaseWrapper):
     """django-tenants' wrapper that also changes the role and never runs under a stale one."""
 
+    _setting_search_path: bool
+    schema_name: str
+
     def _handle_search_path(self, cursor: Any = None) -> None:  # noqa: ARG002 -- the library passes it
         if self._setting_search_path:
             return

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                         db_index=True,
                         max_length=63,
                         unique=True,
-                        validators=[django_tenants.postgresql_backend.base._check_schema_name],
+                        validators=[django_tenants.postgresql_backend.base._check_schema_name],  # noqa: SLF001,
                     ),
                 ),
                 ("code", models.SlugField(max_length=40, unique=True)),

@@ -1,0 +1,111 @@
+"""A world of its own for a test that breaks things: PostgreSQL, Valkey, simulator, worker, beat, all real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from house.checkout import Checkout
+from house.commands import tool_environment
+from house.keel_processes import Simulator, keel_processes
+from house.ports import free_port
+from house.postgres import SUPERUSER, ensure_postgres, postgres_url, stop_postgres
+from house.supervisor import Process, Supervisor, supervisor
+from house.valkey import ensure_valkey, stop_valkey, valkey_url
+from tests.databases import ROOT
+
+COMPLETE_WITHIN_S = 90
+
+
+@dataclass
+class World:
+    """The processes of one test and how to break them."""
+
+    checkout: Checkout
+    environment: dict[str, str]
+    supervisor: Supervisor
+    available: dict[str, Process]
+    simulator: Simulator
+
+    def start(self, *names: str) -> None:
+        self.supervisor.start([self.available[name] for name in names])
+
+    def kill_worker(self) -> None:
+        """kill -9 the worker with all of its processes, and start a new one."""
+        running = next(r for r in self.supervisor.running if r.process.name == "worker")
+        os.killpg(running.child.pid, signal.SIGKILL)
+        running.child.wait()
+        self.supervisor.running.remove(running)
+        self.start("worker")
+
+    def step(self, name: str, *arguments: str) -> Any:
+        """Run one step of tests.crm.steps in a process of its own; return the JSON it printed, if any."""
+        result = subprocess.run(
+            [sys.executable, "-m", "tests.crm.steps", name, *arguments],
+            cwd=ROOT, env=self.environment, text=True, capture_output=True, timeout=180, check=False,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout) if result.stdout else None
+
+    def wait_until_complete(self) -> None:
+        moment = datetime.now(UTC).replace(microsecond=0).isoformat()
+        deadline = time.monotonic() + COMPLETE_WITHIN_S
+        while not self.step("complete", moment):
+            assert time.monotonic() < deadline, "the workers did not finish: " + self.log("worker")
+            time.sleep(0.3)
+
+    def log(self, name: str) -> str:
+        return (self.checkout.logs / f"{name}.log").read_text()[-3000:]
+
+    def control(self) -> str:
+        return str(json.loads(self.simulator.ready_file.read_text())["control"])
+
+
+@contextmanager
+def own_servers(state: Path) -> Iterator[tuple[Checkout, dict[str, str]]]:
+    """Run a PostgreSQL and a Valkey that nobody else uses."""
+    (state / "logs").mkdir(parents=True, exist_ok=True)
+    checkout = Checkout(root=ROOT, state=state)
+    ensure_postgres(checkout)
+    ensure_valkey(checkout)
+    try:
+        yield checkout, addresses(checkout)
+    finally:
+        stop_valkey(checkout)
+        stop_postgres(checkout)
+
+
+def addresses(checkout: Checkout) -> dict[str, str]:
+    return {
+        "KEEL_ADMIN_DATABASE_URL": postgres_url(checkout, role=SUPERUSER, database="postgres"),
+        "DATABASE_URL": postgres_url(checkout, role="crm_app", database="keel"),
+        "DATABASE_OWNER_URL": postgres_url(checkout, role="crm_migrate", database="keel"),
+        "REDIS_URL": valkey_url(checkout),
+        "KEEL_STATE_DIR": str(checkout.state),
+    }
+
+
+@contextmanager
+def open_world(
+    *, checkout: Checkout, environment: Mapping[str, str], home: Path, options: Sequence[str] = ()
+) -> Iterator[World]:
+    """Start a simulator and hand over a world whose worker and beat can be started; all end with the block."""
+    home.mkdir(parents=True, exist_ok=True)
+    simulator = Simulator(
+        name="simulator", port=free_port(), ready_file=home / "ready.json",
+        options=("--control", "--cert-dir", str(home), *options),
+    )  # fmt: skip
+    full = tool_environment(checkout) | dict(os.environ) | dict(environment)
+    available = keel_processes(checkout, full, web_port=free_port(), simulators=[simulator])
+    with supervisor(checkout) as running:
+        world = World(checkout, full, running, available, simulator)
+        world.start("simulator")
+        yield world
