@@ -379,10 +379,13 @@ def account_standing(account: TradingAccount) -> AccountStanding:
 
 def _open_position(row: dict[str, Any], account: TradingAccount) -> OpenPosition:
     profit, swap = Decimal(row["profit"]), Decimal(row["swap"])
+    prices = Decimal(row["price_open"]), Decimal(row["price_current"])
+    digits = max(max(0, -int(price.as_tuple().exponent)) for price in prices)
+    price_open, price_current = (quantize(price, digits) for price in prices)
     return OpenPosition(
         account_id=account.pk, login=account.login, position=row["position"], symbol=row["symbol"], side=row["side"],
-        volume_lots=Decimal(row["volume_lots"]), price_open=Decimal(row["price_open"]),
-        price_current=Decimal(row["price_current"]), profit=profit, swap=swap, net=profit + swap,
+        volume_lots=Decimal(row["volume_lots"]), price_open=price_open, price_current=price_current,
+        profit=profit, swap=swap, net=profit + swap,
         currency=account.mt_group.currency, opened_at=datetime.fromisoformat(row["opened_at"]),
     )  # fmt: skip
 
