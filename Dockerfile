@@ -20,4 +20,4 @@ RUN mkdir -p /app/state && chown keel /app/state
 ENV PATH="/app/.venv/bin:$PATH" PYTHONUNBUFFERED=1 KEEL_STATE_DIR=/app/state
 USER keel
 EXPOSE 8000
-CMD ["gunicorn", "crm.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "4", "--access-logfile", "-", "--no-control-socket"]
+CMD ["gunicorn", "crm.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "4", "--preload", "--access-logfile", "-", "--no-control-socket"]

@@ -8,6 +8,14 @@ from house.commands import run_quietly
 from house.progress import step
 from house.records import hash_of_files, is_stamped, write_stamp
 
+STAMPS = ("database", "demo-filled")
+
+
+def forget_database(checkout: Checkout) -> None:
+    """Remove the stamps that speak of a database that is gone."""
+    for name in STAMPS:
+        (checkout.state / name).unlink(missing_ok=True)
+
 
 def ensure_database(checkout: Checkout, environment: Mapping[str, str]) -> None:
     """Make logins, database and schemas, and migrate. Skipped while code and own cluster are the same."""

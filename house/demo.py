@@ -17,6 +17,7 @@ from house.supervisor import supervisor
 from house.trouble import Trouble
 
 FIRST_WEB_PORT = 8000
+FILLED = "demo-filled"  # a stamp of the database, see house.database
 DEMO_BROKERS = {"aurora": "1", "borealis": "2"}  # seeds: equal logins and tickets, different trades
 LIVE_BOOK = ("--generate", "--live", "12")
 FIXED_BOOK = ("--generate", "--until", "2026-06-01T00:00:00+00:00")
@@ -33,13 +34,20 @@ def demo(checkout: Checkout, *, port: int | None) -> int:
             for broker, seed in DEMO_BROKERS.items()
         ]
         available = keel_processes(checkout, environment, web_port=ports["web"], simulators=simulators)
-        with step("MT5 server simulators and web server"):
-            running.start([available[name] for name in (*(s.name for s in simulators), "web")])
-        ready_files = [str(s.ready_file) for s in simulators]
-        if _manage(checkout, environment, ["demo", "--simulator", *ready_files]):
+        names = [simulator.name for simulator in simulators]
+        filled = checkout.state / FILLED
+        with step("Web server"):
+            running.start([available["web"]])
+        # The workers wait for the first data: a deal of an account that is about to be registered would be held.
+        second = [*names, "worker", "beat"] if filled.exists() else names
+        with step("MT5 server simulators"):
+            running.start([available[name] for name in second], wait_for=names)
+        if _manage(checkout, environment, ["demo", "--simulator", *(str(s.ready_file) for s in simulators)]):
             raise Trouble("The demo data could not be made; the reason is above.")
+        filled.touch()
         with step("Worker and clock"):
-            running.start([available["worker"], available["beat"]])
+            running.start([available[name] for name in ("worker", "beat") if name not in second])
+            running.wait_until_ready()
         say(f"Keel runs on port {ports['web']}. Logs are in {checkout.logs}. Ctrl-C stops everything.")
         running.wait()
     return 0

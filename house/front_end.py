@@ -10,6 +10,7 @@ from house.records import hash_of_files, is_stamped, write_stamp
 
 NPM_WITHIN_S = 600
 BUILD_WITHIN_S = 120
+APPS_THAT_NAME_CLASSES = ("ui", "portal", "backoffice")
 
 
 def ensure_front_end(checkout: Checkout, environment: Mapping[str, str], *, with_test_packages: bool = False) -> None:
@@ -47,7 +48,7 @@ def _ensure_build(checkout: Checkout) -> str:
     """Build static/build from assets; the style sheet also depends on the classes that templates and Python name."""
     root = checkout.root
     sources = [root / "assets", root / "templates", root / "package-lock.json"]
-    sources += [path for path in root.glob("*/**/*.py") if _may_name_classes(path.relative_to(root))]
+    sources += [path for app in APPS_THAT_NAME_CLASSES for path in root.glob(f"{app}/**/*.py")]
     wanted = hash_of_files(sources)
     stamp = root / "static" / "build" / ".sources-hash"
     if not is_stamped(stamp, wanted):
@@ -62,10 +63,6 @@ def _ensure_build(checkout: Checkout) -> str:
             )
         write_stamp(stamp, wanted)
     return wanted
-
-
-def _may_name_classes(path: Path) -> bool:
-    return path.parts[0] in {"ui", "portal", "backoffice"}
 
 
 def _ensure_translations(checkout: Checkout) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from house.checkout import Checkout
 from house.commands import run_quietly
+from house.database import forget_database
 from house.identity import end, identify, identity_from_json
 from house.ports import LOOPBACK
 from house.progress import step
@@ -75,7 +76,7 @@ def ensure_postgres(checkout: Checkout) -> None:
         return
     postgres = _find_postgres(checkout)
     if not (postgres.cluster / "PG_VERSION").exists():
-        (checkout.state / "database").unlink(missing_ok=True)  # the stamp of a database that is gone
+        forget_database(checkout)
         with step("PostgreSQL: new cluster"):
             _make_cluster(postgres)
     _start_patiently(postgres)

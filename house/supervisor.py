@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,7 @@ class Running:
     child: subprocess.Popen[bytes]
     identity: ProcessIdentity | None
     log: Path
+    is_ready: bool = False
 
 
 @dataclass
@@ -52,13 +53,22 @@ class Supervisor:
     checkout: Checkout
     running: list[Running] = field(default_factory=list)
 
-    def start(self, processes: Sequence[Process]) -> None:
-        """Start them all at once, then wait until each is ready.
+    def start(self, processes: Sequence[Process], *, wait_for: Collection[str] | None = None) -> None:
+        """Start them all at once, then wait until each is ready, or only until those named in `wait_for` are.
 
         :raises Trouble: one ended or did not get ready; carries the end of its log."""
-        started = [self._spawn(process) for process in processes]
-        for running in started:
-            self._wait_until_ready(running)
+        for process in processes:
+            self._spawn(process)
+        self.wait_until_ready(wait_for)
+
+    def wait_until_ready(self, names: Collection[str] | None = None) -> None:
+        """Wait until the named processes, or all, are ready.
+
+        :raises Trouble: one ended or did not get ready; carries the end of its log."""
+        for running in self.running:
+            if not running.is_ready and (names is None or running.process.name in names):
+                self._wait_until_ready(running)
+                running.is_ready = True
 
     def wait(self) -> None:
         """Block until a process ends by itself.
@@ -78,7 +88,7 @@ class Supervisor:
         self.running.clear()
         self._record.unlink(missing_ok=True)
 
-    def _spawn(self, process: Process) -> Running:
+    def _spawn(self, process: Process) -> None:
         log = self.checkout.logs / f"{process.name}.log"
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
@@ -97,7 +107,6 @@ class Supervisor:
         running = Running(process, child, identify(child.pid), log)
         self.running.append(running)
         self._remember()
-        return running
 
     def _wait_until_ready(self, running: Running) -> None:
         deadline = time.monotonic() + READY_WITHIN_S

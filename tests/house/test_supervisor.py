@@ -45,6 +45,20 @@ def test_start_waits_until_the_process_says_it_is_ready(own_checkout: Checkout) 
     assert said == "ready\n"
 
 
+def test_start_waits_only_for_the_named_ones_and_the_rest_can_be_waited_for_later(own_checkout: Checkout) -> None:
+    slow = script("slow", "import time; time.sleep(0.6); print('ready', flush=True); time.sleep(600)")
+    quick = script("quick", "import time; print('ready', flush=True); time.sleep(600)")
+
+    with supervisor(own_checkout) as running:
+        running.start([slow, quick], wait_for=["quick"])
+        ready_first = {each.process.name for each in running.running if each.is_ready}
+        running.wait_until_ready()
+        ready_then = {each.process.name for each in running.running if each.is_ready}
+
+    assert ready_first == {"quick"}
+    assert ready_then == {"slow", "quick"}
+
+
 def test_a_process_that_ends_early_is_reported_with_its_last_words(own_checkout: Checkout) -> None:
     failing = script("web", "import sys; sys.exit('the port is taken')")
 
