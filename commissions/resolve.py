@@ -83,10 +83,8 @@ class _NeedsFx(Exception):
 def resolve_cell(facts: CellFacts, members: Sequence[Member]) -> Cell:
     """Return the cell of a chain (nearest first), linear where that is proved, else exact."""
     counting = [member.terms for member in members if _counts(member, facts.kind)]
-    if not counting:
-        return Cell(is_counted=False)
     terms = [each for each in counting if each is not None]
-    exact = Cell(is_counted=True)
+    exact = Cell(is_counted=bool(counting))
     if _has_a_limit(members[0], terms):
         return exact
     try:

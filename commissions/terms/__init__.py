@@ -1,6 +1,6 @@
 """The terms of a plan version: what they may say, and reading them from JSON. Pure: no Django, no clock."""
 
-from commissions.terms.canonical import canonical_json, terms_hash
+from commissions.terms.canonical import canonical_json, terms_as_dict, terms_hash
 from commissions.terms.parser import parse_terms
 from commissions.terms.types import (
     Base,
@@ -50,5 +50,6 @@ __all__ = [
     "UplineMode",
     "canonical_json",
     "parse_terms",
+    "terms_as_dict",
     "terms_hash",
 ]

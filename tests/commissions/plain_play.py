@@ -117,7 +117,14 @@ class Play:
 
     def position_deal(self, d: dict[str, Any]) -> PositionDeal:
         return PositionDeal(
-            d["ticket"], d["at"], d["ticket"], 0, ENTRIES[d["entry"]], e8(d["lots"]), e8(d.get("commission", 0)), self.spread(d)
+            d["ticket"],
+            d["at"],
+            d["ticket"],
+            0,
+            ENTRIES[d["entry"]],
+            e8(d["lots"]),
+            e8(d.get("commission", 0)),
+            self.spread(d),
         )
 
     def facts(self, deal: dict[str, Any], parts: Any, second: bool) -> DealFacts:
@@ -133,7 +140,11 @@ class Play:
             at=deal["at"],
             reason=deal.get("reason", "client"),
             symbol=SymbolFacts(
-                deal["symbol"], symbol.get("group"), Fraction(symbol["contract_size"]), symbol["digits"], symbol["quote"]
+                deal["symbol"],
+                symbol.get("group"),
+                Fraction(symbol["contract_size"]),
+                symbol["digits"],
+                symbol["quote"],
             ),
             mt_group=group_name,
             account_currency=group["currency"],
@@ -156,5 +167,9 @@ class Play:
         }
         if outcome.client is not None:
             c = outcome.client
-            found[deal["ticket"], f"client:{deal['login']}"] = (c.verdict.code, Fraction(c.amount_e8, 10**8), c.currency)
+            found[deal["ticket"], f"client:{deal['login']}"] = (
+                c.verdict.code,
+                Fraction(c.amount_e8, 10**8),
+                c.currency,
+            )
         return found

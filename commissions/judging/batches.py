@@ -1,0 +1,195 @@
+"""Take the next deals of a server, or those that must be judged again, and write what they give in one transaction."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+from django.db import transaction
+
+from access.types import Actor
+from commissions.enums import BatchKind
+from commissions.judging import waiting
+from commissions.judging.book import Book, open_book, periods_of
+from commissions.judging.columns import Rows
+from commissions.judging.compute import judge_trades
+from commissions.judging.deals import is_trade, read_new, read_newest
+from commissions.judging.dependents import dependents_of_late, dependents_of_revised
+from commissions.judging.judged import Judged
+from commissions.judging.previous import (
+    Standing,
+    computed_standings,
+    contributions_of_standings,
+    removed,
+    revise,
+    stored_standings,
+)
+from commissions.judging.rollup import Contributions, add_up, contributions_of, join
+from commissions.judging.writing import post_to_ledger, write_days, write_new, write_standings
+from commissions.models import JudgeBatch
+from trading.cursor import get_cursor, lock_cursor
+from trading.models import DealCursor
+
+_ACTOR = Actor.system("engine")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOutcome:
+    """What one step did: deals looked at and judgements written. False when there was nothing to look at."""
+
+    deals: int = 0
+    judged: int = 0
+
+    def __bool__(self) -> bool:
+        return self.deals > 0
+
+
+class _Changes(NamedTuple):
+    """What judging again leads to: (before, after) of each deal whose judgement differs."""
+
+    pairs: list[tuple[Standing | None, Standing]]
+    looked_at: list[int]
+    waits: waiting.Waits
+
+
+@dataclass(slots=True)
+class _Work:
+    """One batch on its way: new deals as columns, the others one by one."""
+
+    book: Book | None = None
+    fresh: Judged | None = None
+    again: _Changes = field(default_factory=lambda: _Changes([], [], {}))
+
+    @property
+    def judged(self) -> int:
+        return (len(self.fresh.rows) if self.fresh else 0) + len(self.again.pairs)
+
+
+def judge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOutcome:
+    """Judge the next recorded deals of a server, at most `limit`, and move its cursor.
+
+    Reads and computes outside the transaction that writes.
+
+    :raises CursorBusy, CursorMoved: another walker is at work; nothing was written."""
+    cursor = get_cursor(server_id)
+    waiting.start_cursor(server_id)
+    rows = read_new(server_id=server_id, after_id=cursor.judged_id, limit=limit)
+    if not len(rows):
+        return JudgeOutcome()
+    trades = rows[is_trade(rows)]
+    fresh, again = _split(rows, cursor)
+    work = _Work()
+    if len(fresh):
+        work.book = open_book(fresh)
+        work.fresh = judge_trades(fresh, work.book, now=now)
+    if again:
+        work.again = _judge_again(again, now=now)
+    with transaction.atomic():
+        locked = lock_cursor(server_id=server_id, version=cursor.version)
+        _write(work, server_id=server_id, kind=BatchKind.NEW, deals=len(rows), now=now)
+        _move(locked, rows, trades)
+    return JudgeOutcome(deals=len(rows), judged=work.judged)
+
+
+def rejudge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOutcome:
+    """Judge again what waits for it: what a change of network or plans touches, and what has what it waited for.
+
+    :raises CursorBusy, CursorMoved: another walker is at work; nothing was written."""
+    cursor = get_cursor(server_id)
+    waiting.queue_changes(server_id=server_id, cursor=cursor)
+    waiting.wake(server_id=server_id)
+    roots = waiting.take(server_id=server_id, limit=limit)
+    if not roots:
+        return JudgeOutcome()
+    work = _Work(again=_judge_again(roots, now=now))
+    with transaction.atomic():
+        locked = lock_cursor(server_id=server_id, version=cursor.version)
+        _write(work, server_id=server_id, kind=BatchKind.AGAIN, deals=len(roots), now=now)
+        locked.version += 1
+        locked.save(update_fields=["version"])
+    return JudgeOutcome(deals=len(roots), judged=work.judged)
+
+
+def _split(rows: Rows, cursor: DealCursor) -> tuple[Rows, set[int]]:
+    """Return the deals that are simply new, and the identities of all that must be judged by what stands now.
+
+    Those are edited and deleted ones, and what depends on them or on a deal that arrived late."""
+    revised = set(rows["root"][rows["revision"] > 0].tolist())
+    trades = rows[is_trade(rows)]
+    fresh = trades[(trades["revision"] == 0) & ~np.isin(trades["root"], list(revised))]
+    again = revised | dependents_of_revised(revised, judged_id=cursor.judged_id)
+    if cursor.judged_high_at is not None:
+        again |= dependents_of_late(fresh, high_at=cursor.judged_high_at, judged_id=cursor.judged_id)
+    return fresh, again
+
+
+def _judge_again(roots: Collection[int], *, now: datetime) -> _Changes:
+    """Compute what stands now for these deals and compare it with what stood."""
+    newest = read_newest(roots)
+    live = newest[(newest["deleted"] == 0) & is_trade(newest)]
+    stored = stored_standings(roots)
+    after: dict[int, Standing] = {}
+    waits: waiting.Waits = {}
+    if len(live):
+        book = open_book(live)
+        judged = judge_trades(live, book, now=now)
+        after, waits = computed_standings(judged, _hashes(judged, book)), waiting.waits_of(judged)
+    pairs: list[tuple[Standing | None, Standing]] = []
+    for root, revision in zip(newest["root"].tolist(), newest["revision"].tolist(), strict=True):
+        change = _change(stored.get(root), after.get(root), revision)
+        if change is not None:
+            pairs.append(change)
+    return _Changes(pairs, sorted(roots), waits)
+
+
+def _change(
+    before: Standing | None, after: Standing | None, deal_revision: int
+) -> tuple[Standing | None, Standing] | None:
+    if before is None:
+        return None if after is None else (None, after)
+    wanted = after or removed(before, deal_revision=deal_revision)
+    return None if wanted.says_the_same(before) else (before, revise(before, wanted))
+
+
+def _hashes(judged: Judged, book: Book) -> dict[int, bytes | None]:
+    return {number: book.chains.chains[number].shape.hash_bytes for number in np.unique(judged.chain).tolist()}
+
+
+def _write(work: _Work, *, server_id: int, kind: BatchKind, deals: int, now: datetime) -> None:
+    """Write judgements, roll-ups, ledger entries and what still waits, under one batch."""
+    if not work.judged and not work.again.looked_at:
+        return
+    batch = JudgeBatch.objects.create(
+        server_id=server_id, kind=kind, deals=deals, judged=work.judged, booked_at=now, **waiting.versions(server_id)
+    )
+    days: list[Contributions] = []
+    if work.fresh is not None and work.book is not None:
+        period = periods_of(work.fresh.day)
+        hashes = _hashes(work.fresh, work.book)
+        write_new(work.fresh, period=period, batch_id=batch.pk, hashes=hashes)
+        days.append(contributions_of(work.fresh, period))
+        waiting.note(waiting.waits_of(work.fresh), server_id=server_id)
+    if work.again.pairs:
+        days.append(_write_again(work.again, batch_id=batch.pk))
+    waiting.settle(work.again.looked_at, work.again.waits, server_id=server_id)
+    if days:
+        total = add_up(join(days))
+        write_days(total)
+        post_to_ledger(total, batch_id=batch.pk, actor=_ACTOR, now=now)
+
+
+def _write_again(again: _Changes, *, batch_id: int) -> Contributions:
+    standings = [after for _before, after in again.pairs]
+    days = np.array([standing.day for standing in standings], dtype=np.int64)
+    periods = dict(zip((each.deal_id for each in standings), periods_of(days).tolist(), strict=True))
+    write_standings(standings, periods=periods, batch_id=batch_id)
+    return contributions_of_standings(again.pairs, periods)
+
+
+def _move(cursor: DealCursor, rows: Rows, trades: Rows) -> None:
+    cursor.version += 1
+    cursor.judged_id = int(rows["id"].max())
+    if len(trades):
+        cursor.judged_high_at = waiting.later(cursor.judged_high_at, int(trades["at_us"].max()))
+    cursor.save(update_fields=["version", "judged_id", "judged_high_at"])

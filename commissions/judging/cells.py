@@ -1,0 +1,121 @@
+"""Cells by shape, symbol class, MT group and kind of deal, flat, so that numpy can gather from them."""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from commissions.calculation import PartKind, SymbolFacts, Verdict
+from commissions.judging.chains import Shape, row_id
+from commissions.resolve import Cell, CellFacts, CellLevel, Measure, resolve_cell
+from commissions.vector import Coefficients
+
+MEASURES = tuple(Measure)
+_NOT_COUNTED = CellLevel(Verdict.NOT_COUNTED, Verdict.NOT_COUNTED, 0, 1, None)
+
+
+class GroupFacts(NamedTuple):
+    """What judging needs of an MT group."""
+
+    name: str
+    currency: str
+    lot_factor: Fraction | None
+
+
+class CellKey(NamedTuple):
+    """What all deals of one cell share. `symbol` is empty unless some row of the shape names the symbol."""
+
+    shape: int
+    symbol: str
+    symbol_group: str
+    mt_group: GroupFacts
+    kind: PartKind
+
+
+class CellTable:
+    """Every cell that this process has resolved. Flat columns hold the levels of all linear cells one after another."""
+
+    def __init__(self) -> None:
+        self.cells: list[Cell] = []
+        self.offset: list[int] = []
+        self.measure: list[int] = []  # place in MEASURES; -1: exact
+        self._numbers: dict[CellKey, int] = {}
+        self._fractions: list[tuple[int, int]] = []
+        self._verdicts: list[int] = []
+        self._zero_verdicts: list[int] = []
+        self._rows: list[int] = []
+        self._arrays: FlatCells | None = None
+
+    def number(self, key: CellKey, shape: Shape) -> int:
+        """Return the number of the key's cell, resolving it at the first call."""
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = self._add(_resolve(key, shape), shape)
+        return number
+
+    def arrays(self) -> "FlatCells":
+        """Return all cells as numpy columns."""
+        if self._arrays is None or len(self._arrays.measure) != len(self.cells):
+            self._arrays = FlatCells(
+                measure=np.array(self.measure, dtype=np.int64),
+                offset=np.array(self.offset, dtype=np.int64),
+                min_hold_us=np.array([cell.min_hold_seconds * 1_000_000 for cell in self.cells], dtype=np.int64),
+                counted=np.array([cell.is_counted for cell in self.cells], dtype=np.bool_),
+                excluded=np.array([_mask(cell.excluded) for cell in self.cells], dtype=np.int64),
+                coefficients=Coefficients(self._fractions),
+                verdict=np.array(self._verdicts, dtype=np.int64),
+                zero_verdict=np.array(self._zero_verdicts, dtype=np.int64),
+                row=np.array(self._rows, dtype=np.int64),
+            )
+        return self._arrays
+
+    def _add(self, cell: Cell, shape: Shape) -> int:
+        self.cells.append(cell)
+        self.measure.append(MEASURES.index(cell.measure) if cell.measure else -1)
+        self.offset.append(len(self._fractions))
+        if cell.measure:
+            for level, version in zip(cell.levels, shape.versions, strict=True):
+                self._add_level(level, row_id(version, level.rate.position if level.rate else None))
+            if shape.shares_with_client:
+                self._add_level(cell.client or _NOT_COUNTED, row_id(shape.versions[0], None))
+        return len(self.cells) - 1
+
+    def _add_level(self, level: CellLevel, rate_row: int) -> None:
+        self._fractions.append((level.num, level.den))
+        self._verdicts.append(level.verdict)
+        self._zero_verdicts.append(level.zero_verdict)
+        self._rows.append(rate_row)
+
+
+class FlatCells(NamedTuple):
+    """All cells as columns; the last four run over levels, the others over cells."""
+
+    measure: npt.NDArray[np.int64]
+    offset: npt.NDArray[np.int64]
+    min_hold_us: npt.NDArray[np.int64]
+    counted: npt.NDArray[np.bool_]
+    excluded: npt.NDArray[np.int64]  # bit r: deals of reason r are excluded
+    coefficients: Coefficients
+    verdict: npt.NDArray[np.int64]
+    zero_verdict: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int64]
+
+
+def _mask(reasons: frozenset[int]) -> int:
+    return sum(1 << reason_bit(reason) for reason in reasons)
+
+
+def reason_bit(reason: int) -> int:
+    """Return the bit of a deal reason; codes above 62 share one, and share the exact path then."""
+    return min(reason, 62)
+
+
+def _resolve(key: CellKey, shape: Shape) -> Cell:
+    if not shape.members:
+        return Cell(is_counted=key.kind is PartKind.CLOSING, measure=Measure.LOTS)
+    symbol = SymbolFacts(key.symbol, key.symbol_group or None, Fraction(1), 0, "USD")
+    facts = CellFacts(symbol, key.mt_group.name, key.mt_group.currency, key.mt_group.lot_factor, key.kind)
+    cell = resolve_cell(facts, shape.members)
+    # A deal without a lot factor waits, each with its own note: that is the exact path's work.
+    return cell if key.mt_group.lot_factor is not None else Cell(is_counted=cell.is_counted)

@@ -1,0 +1,212 @@
+"""Chains as they were at a deal's time: who stands above a client, and the terms and agreement of each."""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from commissions.calculation import Member
+from commissions.calculation.counting import uses_own_rate
+from commissions.judging.plans import WHOLE, LoadedVersion, Plans
+from commissions.terms import Base, BudgetOf, CountOn, Terms
+from ib.types import AgreementPeriod, NetworkSnapshot
+
+_BEGINNING = -(2**62)
+_NEED_OPENINGS = frozenset({Base.SPREAD, Base.REVENUE, Base.COMMISSION})
+# What decides a member's pay apart from who it is: version, currency, keep percent, rank, active, is the client.
+State = tuple[int, str, str, int | None, bool, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A chain without its names: chains of one shape pay alike, so their cells are resolved once."""
+
+    number: int
+    members: tuple[Member, ...]
+    versions: tuple[LoadedVersion | None, ...]
+    symbols: frozenset[str]  # symbols that some rate row names
+    needs_openings: bool  # some terms ask for the position's opening deals
+    shares_with_client: bool
+
+    @property
+    def hash_bytes(self) -> bytes | None:
+        """Return the hash of the direct IB's version, None without one."""
+        version = self.versions[0] if self.versions else None
+        return version.hash.bytes if version else None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One chain: its IBs nearest first, and its shape."""
+
+    number: int
+    ib_ids: tuple[int, ...]
+    currencies: tuple[str, ...]
+    shape: Shape
+
+
+@dataclass(slots=True)
+class ChainTable:
+    """All chains and shapes that this process has met; numbers are places in the lists."""
+
+    chains: list[Chain] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
+    _chain_numbers: dict[tuple[tuple[int, ...], int], int] = field(default_factory=dict)
+    _shape_numbers: dict[tuple[State, ...], int] = field(default_factory=dict)
+
+    def chain(self, ib_ids: tuple[int, ...], shape: Shape) -> Chain:
+        """Return the chain of these IBs in this shape, the same object every time."""
+        key = (ib_ids, shape.number)
+        number = self._chain_numbers.get(key)
+        if number is None:
+            number = self._chain_numbers[key] = len(self.chains)
+            currencies = tuple(member.currency for member in shape.members)
+            self.chains.append(Chain(number, ib_ids, currencies, shape))
+        return self.chains[number]
+
+    def shape(self, states: tuple[State, ...], versions: tuple[LoadedVersion | None, ...]) -> Shape:
+        """Return the shape of these states, the same object every time."""
+        number = self._shape_numbers.get(states)
+        if number is None:
+            number = self._shape_numbers[states] = len(self.shapes)
+            self.shapes.append(_make_shape(number, states, versions))
+        return self.shapes[number]
+
+
+def _make_shape(number: int, states: tuple[State, ...], versions: tuple[LoadedVersion | None, ...]) -> Shape:
+    terms = [version.terms if version else None for version in versions]
+    members = tuple(
+        Member(
+            currency=currency,
+            terms=each,
+            active=active,
+            rank=rank,
+            keep_percent=Fraction(keep) if keep else None,
+            is_client=is_client,
+        )
+        for each, (_version, currency, keep, rank, active, is_client) in zip(terms, states, strict=True)
+    )
+    known = [each for each in terms if each is not None]
+    return Shape(
+        number=number,
+        members=members,
+        versions=versions,
+        symbols=frozenset(row.symbol for each in known for row in each.rates if row.symbol),
+        needs_openings=any(_needs_openings(each, level) for level, each in enumerate(terms, 1)),
+        shares_with_client=bool(terms and terms[0] and terms[0].client_rebate_percent is not None),
+    )
+
+
+def _needs_openings(terms: Terms | None, level: int) -> bool:
+    if terms is None:
+        return False
+    if terms.min_hold_seconds:
+        return True
+    budget = terms.chain_budget
+    if level == 1 and budget is not None and budget.of is not BudgetOf.PER_LOT:
+        return True
+    bases = {row.base for row in terms.rates} if uses_own_rate(terms, level) else set()
+    if terms.count_on is CountOn.BOTH:
+        bases.discard(Base.COMMISSION)
+    return bool(bases & _NEED_OPENINGS)
+
+
+@dataclass(slots=True)
+class Segments:
+    """One IB's chain over time: from `starts[i]` on, `chains[i]`."""
+
+    starts: list[int]
+    chains: list[Chain]
+
+    def at(self, at_us: int) -> Chain:
+        return self.chains[bisect_right(self.starts, at_us) - 1]
+
+
+class Network:
+    """The network and the plans of one moment of knowledge, over all time. Built lazily, IB by IB."""
+
+    def __init__(self, snapshot: NetworkSnapshot, plans: Plans, table: ChainTable) -> None:
+        self.snapshot = snapshot
+        self.plans = plans
+        self.table = table
+        self.empty = table.chain((), table.shape((), ()))
+        self._parents: dict[int, list[tuple[int, int, int]]] = {}
+        links = snapshot.ib_parents
+        for ib_id, parent, start, end in zip(links.subject, links.target, links.start_us, links.end_us, strict=True):
+            self._parents.setdefault(ib_id, []).append((start, end, parent))
+        self._segments: dict[int, Segments] = {}
+
+    def segments(self, ib_id: int) -> Segments:
+        """Return the chain that starts at this IB, over all time."""
+        found = self._segments.get(ib_id)
+        if found is None:
+            found = self._segments[ib_id] = self._build(ib_id)
+        return found
+
+    def chain_of_own_trades(self, chain: Chain, own_ib: int) -> Chain:
+        """Return the chain as it is for the deals of a client who is one of its IBs."""
+        if own_ib not in chain.ib_ids:
+            return chain
+        place = chain.ib_ids.index(own_ib)
+        states = list(_states_of(chain))
+        states[place] = (*states[place][:5], True)
+        return self.table.chain(chain.ib_ids, self.table.shape(tuple(states), chain.shape.versions))
+
+    def _build(self, ib_id: int) -> Segments:
+        cuts = {_BEGINNING} | self.plans.cuts(ib_id)
+        agreements = self.snapshot.agreements.get(ib_id, ())
+        for agreement in agreements:
+            cuts |= {agreement.start_us, agreement.end_us}
+        for start, end, parent in self._parents.get(ib_id, ()):
+            cuts |= {start, end}
+            if parent:
+                cuts |= {cut for cut in self.segments(parent).starts if start < cut < end}
+        segments = Segments([], [])
+        for cut in sorted(cuts):
+            chain = self._chain_at(ib_id, cut, agreements)
+            if not segments.chains or segments.chains[-1] is not chain:
+                segments.starts.append(cut)
+                segments.chains.append(chain)
+        return segments
+
+    def _chain_at(self, ib_id: int, at_us: int, agreements: tuple[AgreementPeriod, ...]) -> Chain:
+        agreement = next((each for each in agreements if each.start_us <= at_us < each.end_us), None)
+        version = self.plans.version_at(ib_id, at_us)
+        keep = "" if agreement is None or agreement.keep_percent is None else str(Fraction(agreement.keep_percent))
+        state: State = (
+            version.id if version else 0,
+            self.snapshot.ibs[ib_id].currency,
+            keep,
+            agreement.rank if agreement else None,
+            agreement.active if agreement else True,
+            False,
+        )
+        above = self._parent_chain(ib_id, at_us)
+        shape = self.table.shape((state, *_states_of(above)), (version, *above.shape.versions))
+        return self.table.chain((ib_id, *above.ib_ids), shape)
+
+    def _parent_chain(self, ib_id: int, at_us: int) -> Chain:
+        for start, end, parent in self._parents.get(ib_id, ()):
+            if start <= at_us < end and parent:
+                return self.segments(parent).at(at_us)
+        return self.empty
+
+
+def _states_of(chain: Chain) -> tuple[State, ...]:
+    return tuple(
+        (
+            version.id if version else 0,
+            member.currency,
+            "" if member.keep_percent is None else str(member.keep_percent),
+            member.rank,
+            member.active,
+            member.is_client,
+        )
+        for version, member in zip(chain.shape.versions, chain.shape.members, strict=True)
+    )
+
+
+def row_id(version: LoadedVersion | None, position: int | None) -> int:
+    """Return the id of the rate row that a judgement names: the row used, else the version as such, 0 without one."""
+    if version is None:
+        return 0
+    return version.rows[WHOLE if position is None else position]

@@ -1,0 +1,80 @@
+"""The deals that judging works on, as columns: new ones behind the cursor, and live ones by their identity."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from commissions.judging.columns import MISSING, Column, Rows, read_columns
+from trading.queries import LIVE_SQL
+
+_FACTS = (
+    Column("id", "d.id"),
+    Column("ticket", "d.ticket"),
+    Column("leg", "d.leg", "smallint"),
+    Column("revision", "d.revision", "smallint"),
+    Column("deleted", "d.deleted::int", "smallint"),
+    Column("account", "d.account_id"),
+    Column("symbol", "coalesce(d.symbol_id, 0)"),
+    Column("action", "d.action", "smallint"),
+    Column("entry", "d.entry", "smallint"),
+    Column("reason", "d.reason", "smallint"),
+    Column("position", "d.position"),
+    Column("position_by", "d.position_by"),
+    Column("volume_e8", "d.volume_e8"),
+    Column("closed_e8", "d.volume_closed_e8"),
+    Column("price_e8", "d.price_e8"),
+    Column("bid_e8", f"coalesce(d.bid_e8, {MISSING})"),
+    Column("ask_e8", f"coalesce(d.ask_e8, {MISSING})"),
+    Column("contract_size_e8", "d.contract_size_e8"),
+    Column("digits", "d.digits", "smallint"),
+    Column("profit_e8", "d.profit_e8"),
+    Column("swap_e8", "d.swap_e8"),
+    Column("commission_e8", "d.commission_e8"),
+    Column("at_us", "d.deal_at", "timestamptz"),
+)
+_ROOT = Column(
+    "root",
+    "CASE WHEN d.revision = 0 THEN d.id ELSE (SELECT r.id FROM trading_deal r WHERE r.server_id = d.server_id "
+    "AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0) END",
+)
+COLUMNS = (*_FACTS, _ROOT)
+_LIVE = LIVE_SQL.format(alias="d")
+_NEWEST = """NOT EXISTS (SELECT 1 FROM trading_deal later WHERE later.server_id = d.server_id
+    AND later.ticket = d.ticket AND later.leg = d.leg AND later.revision > d.revision)"""
+
+
+def read_new(*, server_id: int, after_id: int, limit: int) -> Rows:
+    """Return the server's rows behind the cursor in the order they were recorded, every revision on its own."""
+    tail = "FROM trading_deal d WHERE d.server_id = %s AND d.id > %s ORDER BY d.id LIMIT %s"
+    return read_columns(COLUMNS, tail, [server_id, after_id, limit])
+
+
+def read_newest(roots: Collection[int]) -> Rows:
+    """Return the newest revision, deleted or not, of each deal, by identity."""
+    tail = f"""FROM trading_deal r JOIN trading_deal d
+        ON d.server_id = r.server_id AND d.ticket = r.ticket AND d.leg = r.leg AND {_NEWEST}
+        WHERE r.id = ANY(%s) AND r.revision = 0 ORDER BY r.id"""
+    return read_columns(COLUMNS, tail, [sorted(roots)])
+
+
+def read_positions(pairs: Sequence[tuple[int, int]]) -> Rows:
+    """Return all live trades of the positions, given as (account, position), in the order (time, ticket, leg)."""
+    accounts, positions = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    tail = f"""FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (account_id, position)
+        JOIN trading_deal d ON d.account_id = wanted.account_id AND d.position = wanted.position
+        WHERE d.action IN (0, 1) AND {_LIVE} ORDER BY d.deal_at, d.ticket, d.leg"""
+    return read_columns(COLUMNS, tail, [accounts, positions])
+
+
+def read_revisions(roots: Collection[int]) -> Rows:
+    """Return every revision of each deal: where an edited one stood before matters to its old position too."""
+    tail = """FROM trading_deal r JOIN trading_deal d
+        ON d.server_id = r.server_id AND d.ticket = r.ticket AND d.leg = r.leg
+        WHERE r.id = ANY(%s) AND r.revision = 0 ORDER BY d.id"""
+    return read_columns(COLUMNS, tail, [sorted(roots)])
+
+
+def is_trade(rows: Rows) -> npt.NDArray[np.bool_]:
+    """Return which rows are buys and sells."""
+    return np.asarray((rows["action"] == 0) | (rows["action"] == 1))

@@ -1,0 +1,139 @@
+"""Judge deals one by one with the exact calculation: what the linear cells cannot express, and explanations."""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from commissions.calculation import (
+    ChainResult,
+    DealFacts,
+    Part,
+    PartKind,
+    SymbolFacts,
+    UsdQuote,
+    Verdict,
+    judge_chain,
+)
+from commissions.judging.book import Book, SymbolRow
+from commissions.judging.chains import Chain, row_id
+from commissions.judging.columns import MISSING, Rows
+from commissions.judging.history import Histories, moment, needing_history, read_histories
+from commissions.judging.judged import Wait
+from commissions.positions import IN, INOUT
+from commissions.terms.reasons import REASON_CODES
+from core.money import E8
+
+_REASONS = {code: name for name, code in REASON_CODES.items()}
+_NO_SYMBOL = SymbolRow("", 0, "", "USD")
+_MAX = 2**63 - 1
+
+
+class ExactLine(NamedTuple):
+    """One payee's stored values."""
+
+    verdict: int
+    rate_row: int
+    amount_e8: int
+
+
+class ExactResult(NamedTuple):
+    """One deal's lines, the chain first and then the client, and what it waits for."""
+
+    lines: list[ExactLine]
+    wait: Wait | None
+
+
+def judge_rows(rows: Rows, chains: npt.NDArray[np.int64], book: Book) -> list[ExactResult]:
+    """Return the results of these deals, each with the chain of its number."""
+    met = [book.chains.chains[number] for number in chains.tolist()]
+    needs = np.array([chain.shape.needs_openings for chain in met], dtype=np.bool_)
+    histories = read_histories(needing_history(rows, needs))
+    results = []
+    for index, chain in enumerate(met):
+        book.rates.misses.clear()
+        result = judge_deal(rows[index], chain, histories, book)
+        results.append(ExactResult(_lines(result, chain), _wait(result, rows[index], book)))
+    return results
+
+
+def judge_deal(row: np.void, chain: Chain, histories: Histories, book: Book, *, explain: bool = False) -> ChainResult:
+    """Run the exact calculation for one deal over its chain."""
+    at_us = int(row["at_us"])
+
+    def quote(currency: str) -> UsdQuote | None:
+        return book.rates.usd_quote(currency, at_us)
+
+    return judge_chain(deal_facts(row, histories, book), chain.shape.members, quote, explain=explain)
+
+
+def deal_facts(row: np.void, histories: Histories, book: Book) -> DealFacts:
+    """Return the facts of one deal with its parts from the position's history."""
+    group = book.groups[int(book.group_of[int(book.place(row["account"]))])]
+    symbol = book.symbols.get(int(row["symbol"]), _NO_SYMBOL)
+    bid, ask = int(row["bid_e8"]), int(row["ask_e8"])
+    root = int(row["root"])
+    return DealFacts(
+        at=moment(int(row["at_us"])),
+        reason=_REASONS.get(int(row["reason"]), "unknown"),
+        symbol=SymbolFacts(
+            symbol.name,
+            symbol.group or None,
+            _units(row["contract_size_e8"]),
+            int(row["digits"]),
+            symbol.quote_currency,
+        ),
+        mt_group=group.name,
+        account_currency=group.currency,
+        lot_factor=group.lot_factor,
+        parts=histories.parts.get(root) or _parts_alone(row),
+        price=_units(row["price_e8"]),
+        spread=None if MISSING in (bid, ask) else Fraction(ask - bid, E8),
+        profit=_units(row["profit_e8"]),
+        swap=_units(row["swap_e8"]),
+        is_second_close_by=root in histories.second,
+    )
+
+
+def _parts_alone(row: np.void) -> tuple[Part, ...]:
+    """Return the parts of a deal whose history nobody asks for, or whose server names no position."""
+    lots, commission = _units(row["volume_e8"]), _units(row["commission_e8"])
+    if row["entry"] == IN:
+        return (Part(PartKind.OPENING, lots, commission),)
+    if row["entry"] != INOUT:
+        return (Part(PartKind.CLOSING, lots, commission),)
+    return (Part(PartKind.UNDIVIDED, lots, commission),)
+
+
+def _units(scaled: np.int64) -> Fraction:
+    return Fraction(int(scaled), E8)
+
+
+def _lines(result: ChainResult, chain: Chain) -> list[ExactLine]:
+    lines = []
+    versions = chain.shape.versions
+    for outcome, version in zip(result.outcomes, versions, strict=True):
+        rate = row_id(version, outcome.rate.position if outcome.rate else None)
+        lines.append(ExactLine(outcome.verdict, rate, _fitting(outcome.amount_e8)))
+    if chain.shape.shares_with_client:
+        client = result.client
+        verdict = client.verdict if client else Verdict.NOT_COUNTED
+        amount = client.amount_e8 if client else 0
+        lines.append(ExactLine(verdict, row_id(versions[0], None), _fitting(amount)))
+    return lines
+
+
+def _fitting(amount_e8: int) -> int:
+    if abs(amount_e8) > _MAX:
+        raise OverflowError(f"{amount_e8} is too large for a stored amount")
+    return amount_e8
+
+
+def _wait(result: ChainResult, row: np.void, book: Book) -> Wait | None:
+    verdicts = {outcome.verdict for outcome in result.outcomes}
+    if Verdict.UNKNOWN_LOT_FACTOR in verdicts:
+        return Wait(int(book.group_of[int(book.place(row["account"]))]), ())
+    if Verdict.NO_FX_RATE in verdicts:
+        return Wait(0, tuple(sorted(book.rates.misses)))
+    return None

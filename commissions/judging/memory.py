@@ -1,0 +1,50 @@
+"""What one process remembers between batches: plan versions, chains, cells, payees. All of it is content that never
+changes under its key, so nothing here can be out of date; it is kept per database and broker."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from tenancy.context import current_broker
+
+if TYPE_CHECKING:
+    from commissions.judging.cells import CellTable
+    from commissions.judging.chains import ChainTable, Network
+    from commissions.judging.plans import LoadedVersion
+    from ib.types import NetworkSnapshot
+
+MAX_CELLS = 200_000
+
+
+@dataclass(slots=True)
+class Memory:
+    """One broker's part. `payees`: {(ib id, client id, currency): (payee id, ledger account id)}."""
+
+    versions: "dict[int, LoadedVersion]" = field(default_factory=dict)
+    payees: dict[tuple[int, int, str], tuple[int, int]] = field(default_factory=dict)
+    chains: "ChainTable | None" = None
+    cells: "CellTable | None" = None
+    payees_of_chain: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    snapshot: "NetworkSnapshot | None" = None
+    snapshot_version: int = -1
+    network: "Network | None" = None
+    network_key: tuple[int, int] = (-1, -1)
+
+
+_MEMORIES: dict[tuple[str, str], Memory] = {}
+
+
+def memory() -> Memory:
+    """Return what this process remembers of the broker in force.
+
+    Inside a transaction nothing is: what was read or written there may never have been."""
+    if connection.in_atomic_block:
+        return Memory()
+    key = (str(connection.settings_dict["NAME"]), current_broker().schema_name)
+    return _MEMORIES.setdefault(key, Memory())
+
+
+def forget() -> None:
+    """Forget all brokers: for measurements that start cold."""
+    _MEMORIES.clear()

@@ -1,0 +1,184 @@
+"""Deals that wait for something, and deals that changes of network or plans ask to judge again."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from commissions.enums import RejudgeCause
+from commissions.judging.history import moment
+from commissions.judging.judged import Judged, Wait
+from commissions.judging.plans import plan_version
+from commissions.judging.rates import newest_rate_id
+from commissions.models import EngineCursor, PlanAssignment, PlanChange, Rejudge
+from ib.queries import affected_since, network_version
+from ib.types import AffectedPeriod
+from trading.models import DealCursor
+
+Waits = Mapping[int, tuple[Wait, int]]  # by the deal's identity: what it waits for, and its time
+
+
+def waits_of(judged: Judged) -> Waits:
+    """Return what computed deals wait for, with their times."""
+    if not judged.waits:
+        return {}
+    times = zip(judged.rows["root"].tolist(), judged.rows["at_us"].tolist(), strict=True)
+    return {root: (judged.waits[root], at_us) for root, at_us in times if root in judged.waits}
+
+
+def start_cursor(server_id: int) -> None:
+    """Note, before the first deal of a server is judged, which network and plans there were to see."""
+    EngineCursor.objects.get_or_create(
+        server_id=server_id, defaults={"network_version": network_version(), "plan_version": plan_version()}
+    )
+
+
+def versions(server_id: int) -> dict[str, int]:
+    """Return what the server's judged deals have seen, for the batch's row."""
+    cursor = EngineCursor.objects.get(pk=server_id)
+    return {"network_version": cursor.network_version, "plan_version": cursor.plan_version}
+
+
+def note(waits: Waits, *, server_id: int) -> None:
+    """Remember deals that wait."""
+    if waits:
+        seen = newest_rate_id()
+        rows = [_row(root, wait, at_us, server_id, seen) for root, (wait, at_us) in waits.items()]
+        Rejudge.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["deal_id"],
+            update_fields=["cause", "is_ready", "mt_group", "currencies", "fx_seen", "deal_at"],
+            batch_size=5_000,
+        )
+
+
+def settle(looked_at: Collection[int], waits: Waits, *, server_id: int) -> None:
+    """Take deals that were judged again out of the queue, except those that still wait."""
+    done = [root for root in looked_at if root not in waits]
+    if done:
+        Rejudge.objects.filter(deal_id__in=done).delete()
+    note(waits, server_id=server_id)
+
+
+def _row(root: int, wait: Wait, at_us: int, server_id: int, fx_seen: int) -> Rejudge:
+    return Rejudge(
+        deal_id=root,
+        server_id=server_id,
+        cause=RejudgeCause.LOT_FACTOR if wait.mt_group else RejudgeCause.FX_RATE,
+        is_ready=False,
+        mt_group_id=wait.mt_group or None,
+        currencies=list(wait.currencies),
+        fx_seen=fx_seen,
+        deal_at=moment(at_us),
+    )
+
+
+_WAKE = """UPDATE commissions_rejudge r SET is_ready = true WHERE r.server_id = %s AND NOT r.is_ready AND (
+    EXISTS (SELECT 1 FROM trading_mtgroup g WHERE g.id = r.mt_group_id AND g.lot_factor IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM trading_fxrate f WHERE f.id > r.fx_seen AND f.at <= r.deal_at
+        AND (f.base = ANY(r.currencies) OR f.quote = ANY(r.currencies))))"""
+
+
+def wake(*, server_id: int) -> None:
+    """Mark the deals whose lot factor or rate has arrived."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAKE, [server_id])
+
+
+def take(*, server_id: int, limit: int) -> list[int]:
+    """Return deals that can be judged again, oldest first; `settle` takes them out."""
+    rows = Rejudge.objects.filter(server_id=server_id, is_ready=True).order_by("deal_id")
+    return list(rows.values_list("deal_id", flat=True)[:limit])
+
+
+def later(before: datetime | None, at_us: int) -> datetime:
+    """Return the later of a stored moment and one in microseconds since 1970."""
+    after = moment(at_us)
+    return after if before is None or after > before else before
+
+
+@transaction.atomic
+def queue_changes(*, server_id: int, cursor: DealCursor) -> None:
+    """Queue the judged deals that changes of network and plans since the last look may touch.
+
+    Too many are harmless: a deal that comes out the same changes nothing."""
+    seen = EngineCursor.objects.select_for_update().filter(pk=server_id).first()
+    if seen is None:
+        return
+    network, plans = network_version(), plan_version()
+    if (network, plans) == (seen.network_version, seen.plan_version):
+        return
+    until = cursor.judged_high_at
+    for change in affected_since(version=seen.network_version):
+        network = max(network, change.version)
+        if until is not None and change.affected_from <= until:
+            _queue_network_change(change, server_id=server_id, judged_id=cursor.judged_id)
+    for plan_change in PlanChange.objects.filter(version__gt=seen.plan_version).order_by("version"):
+        plans = max(plans, plan_change.version)
+        if until is not None and plan_change.affected_from <= until:
+            _queue_plan_change(plan_change, server_id=server_id, judged_id=cursor.judged_id)
+    seen.network_version, seen.plan_version = network, plans
+    seen.save(update_fields=["network_version", "plan_version"])
+
+
+_DOWN = """WITH RECURSIVE down AS (
+    SELECT unnest(%(ibs)s::bigint[]) AS ib_id
+    UNION
+    SELECT l.ib_id FROM down JOIN ib_iblink l ON l.parent_id = down.ib_id
+        AND (l.active_to IS NULL OR l.active_to > %(start)s)
+        AND (%(end)s::timestamptz IS NULL OR l.active_from < %(end)s)
+)
+SELECT a.id FROM down JOIN ib_clientlink c ON c.ib_id = down.ib_id
+    AND (c.active_to IS NULL OR c.active_to > %(start)s)
+    AND (%(end)s::timestamptz IS NULL OR c.active_from < %(end)s)
+JOIN trading_tradingaccount a ON a.client_id = c.client_id AND a.server_id = %(server)s
+UNION
+SELECT k.account_id FROM down JOIN ib_accountlink k ON k.ib_id = down.ib_id
+    AND (k.active_to IS NULL OR k.active_to > %(start)s)
+    AND (%(end)s::timestamptz IS NULL OR k.active_from < %(end)s)"""
+_CLIENT = "SELECT id FROM trading_tradingaccount WHERE client_id = %(client)s AND server_id = %(server)s"
+_ACCOUNT = "SELECT %(account)s::bigint"
+_QUEUE = """INSERT INTO commissions_rejudge AS q
+        (deal_id, server_id, cause, is_ready, mt_group_id, currencies, fx_seen, deal_at)
+    SELECT DISTINCT ON (r.id) r.id, r.server_id, 'correction', true, NULL::bigint, '{{}}'::varchar[], 0, d.deal_at
+    FROM ({accounts}) AS chosen (id)
+    JOIN trading_deal d ON d.account_id = chosen.id AND d.deal_at >= %(start)s
+        AND (%(end)s::timestamptz IS NULL OR d.deal_at < %(end)s) AND d.action IN (0, 1)
+    JOIN trading_deal r ON r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0
+    WHERE r.server_id = %(server)s AND r.id <= %(judged)s
+    ORDER BY r.id
+    ON CONFLICT (deal_id) DO UPDATE SET is_ready = true"""
+
+
+def _queue_network_change(change: AffectedPeriod, *, server_id: int, judged_id: int) -> None:
+    params: dict[str, Any] = {
+        "start": change.affected_from,
+        "end": change.affected_to,
+        "server": server_id,
+        "judged": judged_id,
+    }
+    if change.ib_id is not None:
+        _queue(_DOWN, {**params, "ibs": [change.ib_id]})
+    elif change.client_id is not None:
+        _queue(_CLIENT, {**params, "client": change.client_id})
+    else:
+        _queue(_ACCOUNT, {**params, "account": change.account_id})
+
+
+def _queue_plan_change(change: PlanChange, *, server_id: int, judged_id: int) -> None:
+    if change.plan_id is None:
+        ibs = {change.ib_id}
+    else:
+        users = PlanAssignment.objects.filter(plan_id=change.plan_id)
+        if change.affected_to is not None:
+            users = users.filter(active_from__lt=change.affected_to)
+        ibs = set(users.values_list("ib_id", flat=True))
+    params = {"start": change.affected_from, "end": change.affected_to, "server": server_id, "judged": judged_id}
+    _queue(_DOWN, {**params, "ibs": list(ibs)})
+
+
+def _queue(accounts: str, params: Mapping[str, Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_QUEUE.format(accounts=accounts), params)

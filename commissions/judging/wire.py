@@ -1,0 +1,71 @@
+"""Rows of Judgement and IbDay in COPY's binary form, built by numpy. Source: PostgreSQL manual, COPY; array_send."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Int64s = npt.NDArray[np.int64]
+PG_EPOCH_US = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
+PG_EPOCH_DAYS = 10_957
+_INT2, _INT4, _INT8 = 21, 23, 20  # PostgreSQL's type numbers
+_SIZES = {"int2": (">i2", 2, _INT2), "int4": (">i4", 4, _INT4), "int8": (">i8", 8, _INT8)}
+
+
+class Field(NamedTuple):
+    """A column of a row: a scalar, or with `length` an array of that many elements. `absent` is a null."""
+
+    name: str
+    kind: str
+    length: int | None = None
+    absent: bool = False
+
+
+def pack_rows(fields: list[Field], values: dict[str, Any], count: int) -> bytes:
+    """Return `count` rows; `values` has a column of numbers (or raw bytes) per scalar, a matrix per array."""
+    rows = np.zeros(count, dtype=_layout(fields))
+    rows["_count"] = len(fields)
+    for field in fields:
+        _fill(rows, field, values.get(field.name))
+    return rows.tobytes()
+
+
+def _layout(fields: list[Field]) -> np.dtype[np.void]:
+    layout: list[tuple[Any, ...]] = [("_count", ">i2")]
+    for field in fields:
+        layout.append((f"{field.name}_size", ">i4"))
+        if field.absent:
+            continue
+        if field.length is None:
+            layout.append((field.name, "V16" if field.kind == "uuid" else _SIZES[field.kind][0]))
+            continue
+        layout.append((f"{field.name}_head", ">i4", (5 if field.length else 3,)))
+        if field.length:
+            element = np.dtype([("size", ">i4"), ("value", _SIZES[field.kind][0])])
+            layout.append((field.name, element, (field.length,)))
+    return np.dtype(layout)
+
+
+def _fill(rows: npt.NDArray[np.void], field: Field, column: Any) -> None:
+    size = f"{field.name}_size"
+    if field.absent:
+        rows[size] = -1
+    elif field.length is None:
+        rows[size] = 16 if field.kind == "uuid" else _SIZES[field.kind][1]
+        rows[field.name] = column
+    else:
+        _wire, width, oid = _SIZES[field.kind]
+        head = (1, 0, oid, field.length, 1) if field.length else (0, 0, oid)
+        rows[size] = 4 * len(head) + field.length * (4 + width)
+        rows[f"{field.name}_head"] = head
+        if field.length:
+            rows[field.name]["size"] = width
+            rows[field.name]["value"] = column
+
+
+def pg_time(at_us: Int64s) -> Int64s:
+    return at_us - PG_EPOCH_US
+
+
+def pg_date(day: Int64s) -> Int64s:
+    return day - PG_EPOCH_DAYS

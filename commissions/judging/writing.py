@@ -1,0 +1,186 @@
+"""Write one batch: judgements, roll-ups, ledger entries. Runs inside the caller's transaction."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from io import BytesIO
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+from django.db import connection
+
+from access.types import Actor
+from commissions.judging.judged import Judged
+from commissions.judging.previous import Standing
+from commissions.judging.rollup import Contributions, sum_by
+from commissions.judging.wire import Field, pack_rows, pg_date, pg_time
+from commissions.models import Payee
+from core.copying import HEADER, TRAILER
+from core.money import from_e8
+from ledger.enums import AccountKind, EntryKind
+from ledger.services import ensure_accounts, post_entries
+from ledger.types import AccountSpec, EntrySpec, PostingSpec, credit, debit
+from tenancy.context import current_broker
+
+Int64s = npt.NDArray[np.int64]
+_ARRAYS = (("payee", "int4"), ("verdict", "int2"), ("rate_row", "int4"), ("amount_e8", "int8"), ("booked_e8", "int8"))
+_SCALARS = (
+    ("deal_id", "int8"), ("account_id", "int8"), ("leaf_ib_id", "int8"), ("deal_at", "int8"), ("lots_e8", "int8"),
+    ("batch_id", "int8"), ("symbol_group_id", "int4"), ("day", "int4"), ("period", "int4"), ("revision", "int2"),
+    ("deal_revision", "int2"), ("levels", "int2"), ("terms_hash", "uuid"),
+)  # fmt: skip
+_COPY_JUDGEMENTS = f"""COPY commissions_judgement ({", ".join(name for name, _kind in (*_SCALARS, *_ARRAYS))})
+    FROM STDIN (FORMAT binary)"""
+
+
+def _fields(width: int, *, leaf: bool, hashed: bool, booked: bool) -> list[Field]:
+    absent = {"leaf_ib_id": not leaf, "terms_hash": not hashed}
+    fields = [Field(name, kind, absent=absent.get(name, False)) for name, kind in _SCALARS]
+    return fields + [Field(name, kind, width, absent=name == "booked_e8" and not booked) for name, kind in _ARRAYS]
+
+
+def write_new(judged: Judged, *, period: Int64s, batch_id: int, hashes: Mapping[int, bytes | None]) -> None:
+    """COPY first judgements, in groups of one width, without a Python object per row."""
+    copy_judgements(_packed_new(judged, period, batch_id, hashes))
+
+
+def _packed_new(judged: Judged, period: Int64s, batch_id: int, hashes: Mapping[int, bytes | None]) -> Iterator[bytes]:
+    offset = judged.offset
+    numbers, inverse = np.unique(judged.chain, return_inverse=True)
+    raw = [hashes[number] or bytes(16) for number in numbers.tolist()]
+    hash_of = np.frombuffer(b"".join(raw), dtype="V16")
+    hashed = np.array([hashes[number] is not None for number in numbers.tolist()], dtype=np.bool_)[inverse]
+    kind = (judged.width * 2 + hashed) * 2 + (judged.leaf != 0)
+    for each in np.unique(kind).tolist():
+        mine = np.flatnonzero(kind == each)
+        width = each // 4
+        rows = judged.rows[mine]
+        lines = offset[mine][:, None] + np.arange(width)
+        values = {
+            "deal_id": rows["root"], "account_id": rows["account"], "leaf_ib_id": judged.leaf[mine],
+            "deal_at": pg_time(rows["at_us"]), "lots_e8": judged.lots_e8[mine], "batch_id": batch_id,
+            "symbol_group_id": judged.symbol_group[mine], "day": pg_date(judged.day[mine]),
+            "period": pg_date(period[mine]), "revision": 0, "deal_revision": rows["revision"],
+            "levels": judged.levels[mine], "terms_hash": hash_of[inverse[mine]], "payee": judged.lines.payee[lines],
+            "verdict": judged.lines.verdict[lines], "rate_row": judged.lines.rate_row[lines],
+            "amount_e8": judged.lines.amount[lines],
+        }  # fmt: skip
+        yield pack_rows(_fields(width, leaf=bool(each & 1), hashed=bool(each & 2), booked=False), values, len(mine))
+
+
+def write_standings(standings: Sequence[Standing], *, periods: Mapping[int, int], batch_id: int) -> None:
+    """COPY revisions, and first judgements of deals that came through the same door."""
+    copy_judgements(_packed_standings(standings, periods, batch_id))
+
+
+def _shape_of(standing: Standing) -> tuple[int, bool, bool, bool]:
+    return (
+        len(standing.payee),
+        standing.leaf != 0,
+        standing.terms_hash is not None,
+        standing.booked_e8 is not None,
+    )
+
+
+def _packed_standings(standings: Sequence[Standing], periods: Mapping[int, int], batch_id: int) -> Iterator[bytes]:
+    for (width, leaf, hashed, booked), group in groupby(sorted(standings, key=_shape_of), key=_shape_of):
+        rows = list(group)
+        hashes = b"".join(row.terms_hash or b"" for row in rows)
+        values = {
+            "deal_id": [row.deal_id for row in rows], "account_id": [row.account_id for row in rows],
+            "leaf_ib_id": [row.leaf for row in rows], "deal_at": pg_time(np.array([row.at_us for row in rows])),
+            "lots_e8": [row.lots_e8 for row in rows], "batch_id": batch_id,
+            "symbol_group_id": [row.symbol_group for row in rows], "day": pg_date(np.array([row.day for row in rows])),
+            "period": pg_date(np.array([periods[row.deal_id] for row in rows])),
+            "revision": [row.revision for row in rows], "deal_revision": [row.deal_revision for row in rows],
+            "levels": [row.levels for row in rows],
+            "terms_hash": np.frombuffer(hashes, dtype="V16") if hashed else None,
+            "payee": [row.payee for row in rows], "verdict": [row.verdict for row in rows],
+            "rate_row": [row.rate_row for row in rows], "amount_e8": [row.amount_e8 for row in rows],
+            "booked_e8": [row.booked_e8 for row in rows],
+        }  # fmt: skip
+        yield pack_rows(_fields(width, leaf=leaf, hashed=hashed, booked=booked), values, len(rows))
+
+
+def copy_judgements(parts: Iterator[bytes]) -> None:
+    """COPY packed rows into the table of judgements."""
+    _copy(_COPY_JUDGEMENTS, b"".join([HEADER, *parts, TRAILER]))
+
+
+_DAY_FIELDS = (
+    ("payee_id", "int4"), ("day", "int4"), ("period", "int4"), ("symbol_group_id", "int4"), ("via_ib_id", "int8"),
+    ("via_account_id", "int8"), ("deals", "int4"), ("amount_e8", "int8"), ("lots_e8", "int8"),
+)  # fmt: skip
+_STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS {name} (
+    payee_id integer, day date, period date, symbol_group_id integer,
+    via_ib_id bigint, via_account_id bigint, deals integer, amount_e8 bigint, lots_e8 bigint) ON COMMIT DELETE ROWS"""
+_MERGE = """INSERT INTO commissions_ibday AS d (payee_id, day, period, symbol_group_id, via_ib_id, via_account_id,
+        deals, amount, lots)
+    SELECT payee_id, day, period, symbol_group_id, via_ib_id, via_account_id, deals, amount_e8 * 0.00000001,
+        lots_e8 * 0.00000001 FROM {name}
+    ON CONFLICT (payee_id, day, period, symbol_group_id, via_ib_id, via_account_id) DO UPDATE
+    SET deals = d.deals + excluded.deals, amount = d.amount + excluded.amount, lots = d.lots + excluded.lots"""
+
+
+def write_days(days: Contributions) -> None:
+    """Add to the roll-up, row by row in the order of its key, so that concurrent walkers never wait in a circle."""
+    if not len(days.payee):
+        return
+    values = {
+        "payee_id": days.payee, "day": pg_date(days.day), "period": pg_date(days.period),
+        "symbol_group_id": days.symbol_group, "via_ib_id": np.maximum(days.via, 0),
+        "via_account_id": np.maximum(-days.via, 0), "deals": days.deals, "amount_e8": days.amount, "lots_e8": days.lots,
+    }  # fmt: skip
+    fields = [Field(name, kind) for name, kind in _DAY_FIELDS]
+    stage = f"stage_{current_broker().schema_name}"
+    names = ", ".join(name for name, _kind in _DAY_FIELDS)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL client_min_messages = warning")
+        cursor.execute(_STAGE.format(name=stage))
+    body = b"".join([HEADER, pack_rows(fields, values, len(days.payee)), TRAILER])
+    _copy(f"COPY {stage} ({names}) FROM STDIN (FORMAT binary)", body)
+    with connection.cursor() as cursor:
+        cursor.execute(_MERGE.format(name=stage))
+        cursor.execute(f"DELETE FROM {stage}")  # noqa: S608 -- our own name; a test's transaction goes on
+
+
+def post_to_ledger(days: Contributions, *, batch_id: int, actor: Actor, now: datetime) -> None:
+    """Book one entry per payee: rebate expense against what is accrued to it."""
+    payees, totals = sum_by(days.payee, days.amount)
+    booked = {payee: total for payee, total in zip(payees.tolist(), totals.tolist(), strict=True) if total}
+    if not booked:
+        return
+    accounts = _accounts_of(booked)
+    currencies = sorted({currency for _account, currency in accounts.values()})
+    specs = {currency: AccountSpec(AccountKind.REBATE_EXPENSE, currency) for currency in currencies}
+    ids = ensure_accounts(specs=specs.values(), now=now)
+    entries = [
+        EntrySpec(
+            idempotency_key=f"judge:{batch_id}:{payee}",
+            kind=EntryKind.REBATE_ACCRUAL,
+            at=now,
+            description="rebate_accrual",
+            postings=_postings(ids[specs[accounts[payee][1]].code], accounts[payee][0], total),
+            params={"batch_id": batch_id, "payee_id": payee},
+        )
+        for payee, total in booked.items()
+    ]
+    post_entries(entries=entries, actor=actor, now=now)
+
+
+def _postings(expense: int, accrued: int, total_e8: int) -> tuple[PostingSpec, ...]:
+    amount = from_e8(abs(total_e8))
+    if total_e8 > 0:
+        return debit(expense, amount), credit(accrued, amount)
+    return debit(accrued, amount), credit(expense, amount)
+
+
+def _accounts_of(payees: Collection[int]) -> dict[int, tuple[int, str]]:
+    """Return {payee id: (ledger account id, currency)}."""
+    rows = Payee.objects.filter(pk__in=list(payees)).values_list("pk", "ledger_account_id", "currency")
+    return {pk: (account, currency) for pk, account, currency in rows}
+
+
+def _copy(statement: str, body: bytes) -> None:
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        cursor.copy_expert(statement, BytesIO(body))

@@ -1,0 +1,147 @@
+"""Writes: plans, their versions and who is paid by them; judging is re-exported from `commissions.judging`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from access.services import record_audit
+from access.types import Actor
+from commissions.errors import PlanInvalid
+from commissions.judging.batches import JudgeOutcome, judge_next_batch, rejudge_next_batch
+from commissions.judging.plans import WHOLE
+from commissions.models import Plan, PlanAssignment, PlanChange, PlanVersion, RateRow
+from commissions.terms import Terms, parse_terms, terms_as_dict, terms_hash
+from core.errors import DomainError
+from ib.models import IB
+
+__all__ = [
+    "JudgeOutcome",
+    "PlanCodeTaken",
+    "PlanSame",
+    "assign_plan",
+    "create_plan",
+    "judge_next_batch",
+    "publish_plan_version",
+    "rejudge_next_batch",
+    "validate_terms",
+]
+
+
+class PlanCodeTaken(DomainError):
+    """Another plan has the code."""
+
+    code = "plan_code_taken"
+    message = _("Another plan is called %(plan)s already.")
+
+
+class PlanSame(DomainError):
+    """The IB is paid by this plan at that moment already."""
+
+    code = "plan_same"
+    message = _("%(ib)s is paid by this plan at that moment already.")
+
+
+def validate_terms(plain: object) -> Terms:
+    """Return the terms, checked as a whole.
+
+    :raises PlanInvalid: lists every refused field."""
+    terms, faults = parse_terms(plain)
+    if terms is None:
+        raise PlanInvalid(faults)
+    return terms
+
+
+@transaction.atomic
+def create_plan(*, code: str, name: str, actor: Actor, now: datetime) -> Plan:
+    """Make a plan without a version yet.
+
+    :raises PlanCodeTaken: the code exists."""
+    try:
+        with transaction.atomic():
+            plan = Plan.objects.create(code=code, name=name, created_at=now)
+    except IntegrityError as error:
+        raise PlanCodeTaken(field="code", plan=code) from error
+    record_audit(
+        actor=actor, action="commissions.edit_plan", object_type="plan", object_id=plan.pk, before=None,
+        after={"code": code, "name": name}, now=now,
+    )  # fmt: skip
+    return plan
+
+
+@transaction.atomic
+def publish_plan_version(
+    *, plan: Plan, terms: Mapping[str, Any], effective_from: datetime, actor: Actor, now: datetime
+) -> PlanVersion:
+    """Publish terms that hold from `effective_from` on; into the past it is a correction: judged deals of the
+    plan's IBs are judged again by the next round, and the differences are booked.
+
+    :raises PlanInvalid: the terms are refused; nothing is stored."""
+    checked = validate_terms(terms)
+    number = _bump_plans()
+    version = PlanVersion.objects.create(
+        plan=plan, effective_from=effective_from, published_at=now, published_by=actor.label,
+        terms=terms_as_dict(checked), hash=terms_hash(checked),
+    )  # fmt: skip
+    RateRow.objects.bulk_create(_rate_rows(version, checked))
+    PlanChange.objects.create(version=number, plan=plan, affected_from=effective_from, recorded_at=now)
+    record_audit(
+        actor=actor, action="commissions.edit_plan", object_type="plan_version", object_id=version.pk, before=None,
+        after={"plan": plan.code, "effective_from": effective_from, "hash": version.hash}, now=now,
+    )  # fmt: skip
+    return version
+
+
+@transaction.atomic
+def assign_plan(*, ib: IB, plan: Plan | None, at: datetime, actor: Actor, now: datetime) -> PlanAssignment | None:
+    """Let the IB be paid by the plan from `at` until the next recorded assignment; None: by no plan.
+
+    :raises PlanSame: that holds at that moment already."""
+    number = _bump_plans()
+    rows = PlanAssignment.objects.select_for_update(of=("self",)).filter(ib=ib)
+    current = next(
+        (row for row in rows if row.active_from <= at and (row.active_to is None or at < row.active_to)), None
+    )
+    following = min((row.active_from for row in rows if row.active_from > at), default=None)
+    if (current.plan_id if current else None) == (plan.pk if plan else None):
+        raise PlanSame(ib=ib.code)
+    end = current.active_to if current else following
+    if current is not None:
+        _end(current, at)
+    assignment = plan and PlanAssignment.objects.create(ib=ib, plan=plan, active_from=at, active_to=end)
+    PlanChange.objects.create(version=number, ib=ib, affected_from=at, affected_to=end, recorded_at=now)
+    record_audit(
+        actor=actor, action="commissions.assign_plan", object_type="ib", object_id=ib.pk,
+        before={"plan_id": current.plan_id if current else None},
+        after={"plan_id": plan.pk if plan else None, "from": at, "to": end}, now=now,
+    )  # fmt: skip
+    return assignment
+
+
+def _end(assignment: PlanAssignment, at: datetime) -> None:
+    if assignment.active_from == at:
+        assignment.delete()
+    else:
+        assignment.active_to = at
+        assignment.save(update_fields=["active_to"])
+
+
+def _bump_plans() -> int:
+    """Raise the version of all plans; changes wait for each other here, so that versions commit in order."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE commissions_planstate SET version = version + 1 WHERE id = 1 RETURNING version")
+        (version,) = cursor.fetchone()
+    return int(version)
+
+
+def _rate_rows(version: PlanVersion, terms: Terms) -> list[RateRow]:
+    rows = [
+        RateRow(
+            version=version, position=rate.position, symbol=rate.symbol or "", symbol_group=rate.symbol_group or "",
+            mt_group=rate.mt_group or "", base=rate.base.value, value=rate.value, currency=rate.currency or "",
+        )
+        for rate in terms.rates
+    ]  # fmt: skip
+    return [RateRow(version=version, position=WHOLE), *rows]
