@@ -8,5 +8,6 @@ handler404 = "ui.errors.page_not_found"
 handler500 = "ui.errors.server_error"
 
 urlpatterns = [
+    path("office/", include("backoffice.urls")),
     path("", include("portal.urls")),
 ]

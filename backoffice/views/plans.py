@@ -149,7 +149,7 @@ def ib_plan(request: ActorRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data
         try:
-            assign_plan(ib=ib, plan=wanted["plan"], active_from=wanted["at"], actor=request.actor, now=now)
+            assign_plan(ib=ib, plan=wanted["plan"], at=wanted["at"], actor=request.actor, now=now)
         except DomainError as error:
             put_on_form(form, error)
         else:
