@@ -64,6 +64,7 @@ def release_hold(*, hold: Hold, now: datetime) -> Hold:
 
     :raises HoldClosed: it was captured or released before."""
     with transaction.atomic():
+        lock_balances(ledger_account_ids=[hold.ledger_account_id])
         _close(hold, state=HoldState.RELEASED, captured_by_id=None, now=now)
     hold.refresh_from_db()
     return hold
@@ -78,6 +79,7 @@ def lock_balances(*, ledger_account_ids: list[int]) -> None:
 
 
 def _close(hold: Hold, *, state: HoldState, captured_by_id: int | None, now: datetime) -> None:
+    """Move an open hold; its balance is locked already, so that closers queue there and never cross."""
     open_hold = Hold.objects.filter(pk=hold.pk, state=HoldState.HELD)
     if not open_hold.update(state=state, captured_by_id=captured_by_id, closed_at=now):
         raise HoldClosed
