@@ -139,7 +139,8 @@ def _entry(message: Message, old: polib.POEntry | None) -> polib.POEntry:
 def _messages_of(path: Path) -> Iterator[Message]:
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".html":
-        source = templatize(source, origin=str(path))
+        lines = templatize(source, origin=str(path)).splitlines()
+        source = "\n".join(line.strip() for line in lines)  # the reader of Python minds indentation
     for _line, texts, _comments, context in extract("python", BytesIO(source.encode()), keywords=KEYWORDS):
         singular, plural = texts if isinstance(texts, tuple) else (texts, None)
         if singular:

@@ -159,9 +159,12 @@ def _label(index: int, column: Column, count: int, height: int) -> SafeString:
     """Write every seventh day, counted back from the last one."""
     if (count - 1 - index) % LABEL_EVERY:
         return SafeString("")
-    last, first = index == count - 1, index == 0
-    anchor = "end" if last else "start" if first else "middle"
-    x = 100 if last else 0 if first else (index + 0.5) * 100 / count
+    if index == count - 1:
+        anchor, x = "end", 100.0
+    elif index < 2:  # a label centred here would begin outside the chart
+        anchor, x = "start", index * 100 / count
+    else:
+        anchor, x = "middle", (index + 0.5) * 100 / count
     return format_html(
         '<text class="tick" x="{}%" y="{}" text-anchor="{}">{}</text>', f"{x:.2f}", height - 6, anchor, column.label
     )

@@ -21,7 +21,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "page.html").write_text(
         "<c-panel title=\"{% trans 'Rebates' %}\">"
-        "{% blocktrans with name=n %}Hello {{ name }}{% endblocktrans %}</c-panel>"
+        "\n    <p>\n  {% blocktrans with name=n %}Hello {{ name }}{% endblocktrans %}</p></c-panel>"
     )
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_it.py").write_text('_("only in a test")\n')

@@ -98,6 +98,12 @@ def e8(scaled: int | None, places: int = 2) -> SafeString:
 
 
 @register.filter
+def price(value: Decimal | None) -> str:
+    """Write a price with the decimals that it has, as a trading terminal does: no separators."""
+    return DASH if value is None else f"{_figure(value):f}"
+
+
+@register.filter
 def age(seconds: int | timedelta | None) -> str:
     """Write a duration in its two largest units: 45s, 12m, 3h 05m, 2d 4h."""
     if seconds is None:
