@@ -18,7 +18,9 @@ _MEAN_OLD_HOLD_SECONDS = 7_200.0
 
 
 class LiveTrading:
-    """Opens `rate_per_minute` trades a minute and closes each after a minute or two. Rate 0 only moves the prices."""
+    """Moves prices, opens `rate_per_minute` trades a minute and closes each after a minute or two.
+
+    At rate 0 nothing moves: a book without live trading stays as it is."""
 
     def __init__(self, book: Book, market: Market, *, rate_per_minute: float, seed: int) -> None:
         self._book = book
@@ -30,8 +32,9 @@ class LiveTrading:
     async def run(self) -> None:
         """Step once a second until cancelled."""
         loop = asyncio.get_running_loop()
-        if self._rate:
-            self.adopt(loop.time())
+        if not self._rate:
+            return
+        self.adopt(loop.time())
         while True:
             await asyncio.sleep(STEP_SECONDS)
             try:

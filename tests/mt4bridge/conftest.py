@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from mt4bridge.webapi.connection import Endpoint
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data" / "mt"
 START_SECONDS = 60.0
-SMALL_BOOK = ("--accounts", "8", "--days", "6", "--seed", "7", "--until", "2026-03-05T15:00:00+00:00")
+SMALL_BOOK = ("--accounts", "12", "--days", "6", "--seed", "7", "--until", "2026-03-05T15:00:00+00:00")
 BEFORE_ALL = datetime(2010, 1, 1, tzinfo=UTC)
 
 
@@ -87,32 +88,56 @@ def all_deals(server: WebApiServer) -> list[DealRow]:
     return good
 
 
-@pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
-    """Return a function that starts a simulator with the given options and its control port open."""
+Start = Callable[..., Simulator]
+
+
+@contextmanager
+def simulators(folder: Path) -> Iterator[Start]:
+    """Yield a function that starts a simulator with the given options and its control port open; all end at the end."""
     running: list[Simulator] = []
 
     def start(*options: str) -> Simulator:
-        ready_file = tmp_path / f"ready-{len(running)}.json"
-        command = [sys.executable, "-m", "mt4bridge.simulator", "--ready-file", str(ready_file), "--control", *options]
-        errors = (tmp_path / f"errors-{len(running)}.txt").open("wb")
-        with errors:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=errors)
-        running.append(Simulator(process, {}))
-        deadline = time.monotonic() + START_SECONDS
-        while not ready_file.exists():
-            assert process.poll() is None, Path(errors.name).read_text()
-            assert time.monotonic() < deadline, "the simulator did not start in time"
-            time.sleep(0.02)
-        running[-1].ready = json.loads(ready_file.read_text())
+        running.append(_started(folder, len(running), options))
         return running[-1]
 
-    yield start
-    for item in running:
-        for server in item.servers:
-            server.close()
-        item.process.terminate()
-        item.process.wait(timeout=20)
+    try:
+        yield start
+    finally:
+        for item in running:
+            for server in item.servers:
+                server.close()
+            item.process.terminate()
+        for item in running:
+            item.process.wait(timeout=20)
+
+
+def _started(folder: Path, number: int, options: tuple[str, ...]) -> Simulator:
+    ready_file, errors = folder / f"ready-{number}.json", folder / f"errors-{number}.txt"
+    command = [sys.executable, "-m", "mt4bridge.simulator", "--ready-file", str(ready_file), "--control", *options]
+    with errors.open("wb") as file:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=file)
+    deadline = time.monotonic() + START_SECONDS
+    while not ready_file.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+            pytest.fail(f"the simulator did not start: {errors.read_text()}")
+        time.sleep(0.02)
+    return Simulator(process, json.loads(ready_file.read_text()))
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Start]:
+    """Return a function that starts simulators of this test's own."""
+    with simulators(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """Return a simulator with a small generated book that the tests of a module share."""
+    with simulators(tmp_path_factory.mktemp("small")) as start:
+        yield start(*SMALL_BOOK)
 
 
 @pytest.fixture
