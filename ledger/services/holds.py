@@ -6,7 +6,7 @@ from django.db import connection, transaction
 
 from access.types import Actor
 from ledger import wire
-from ledger.enums import HoldState
+from ledger.enums import HOLD_MOVES, HoldState
 from ledger.errors import HoldClosed, HoldMismatch, IdempotencyConflict, InvalidAmount, UnknownLedgerAccount, refusals
 from ledger.models import Hold, LedgerAccount
 from ledger.services.entries import find_posted, post_with_id, reserve_entry_id
@@ -80,8 +80,10 @@ def lock_balances(*, ledger_account_ids: list[int]) -> None:
 
 def _close(hold: Hold, *, state: HoldState, captured_by_id: int | None, now: datetime) -> None:
     """Move an open hold; its balance is locked already, so that closers queue there and never cross."""
-    open_hold = Hold.objects.filter(pk=hold.pk, state=HoldState.HELD)
-    if not open_hold.update(state=state, captured_by_id=captured_by_id, closed_at=now):
+    before = [known for known, moves in HOLD_MOVES.items() if state in moves]
+    if not Hold.objects.filter(pk=hold.pk, state__in=before).update(
+        state=state, captured_by_id=captured_by_id, closed_at=now
+    ):
         raise HoldClosed
 
 

@@ -20,12 +20,12 @@ from ledger.errors import (
     UnbalancedEntry,
     UnknownLedgerAccount,
 )
-from ledger.models import JournalEntry, LedgerAccount, Posting
+from ledger.models import JournalEntry, Posting
 from ledger.queries import AccountBalance, get_balance
-from ledger.services import ensure_accounts, post_entries, post_entry, reverse_entry
+from ledger.services import post_entries, post_entry, reverse_entry
 from ledger.types import EntrySpec, Posted, PostingSpec, credit, debit
 from ledger.verify import verify_ledger
-from tests.ledger.conftest import ALL, WALLET, Books
+from tests.ledger.conftest import Books
 
 pytestmark = pytest.mark.unit
 D = Decimal
@@ -309,25 +309,3 @@ def test_spent_money_cannot_be_reversed_away(books):
         reverse_entry(entry=entry, reason="chargeback", actor=books.actor, now=books.now)
 
     assert not audited().exists()
-
-
-def test_accounts_are_opened_once_with_the_rules_of_their_kind(books, now):
-    again = ensure_accounts(specs=[*ALL, WALLET], now=now)
-
-    assert len(again) == len(ALL) == LedgerAccount.objects.count()
-    assert list(
-        LedgerAccount.objects.order_by("pk").values_list(
-            "code", "currency", "decimals", "normal_side", "allow_negative"
-        )
-    ) == sorted(
-        [
-            ("rebate_expense:house:USD", "USD", 8, "D", True),
-            ("ib_accrued:ib:17:USD", "USD", 8, "C", True),
-            ("wallet:client:5:USD", "USD", 2, "C", False),
-            ("wallet:client:6:USD", "USD", 2, "C", False),
-            ("wallet:client:5:JPY", "JPY", 0, "C", False),
-            ("psp_clearing:psp:1:USD", "USD", 2, "D", True),
-            ("psp_clearing:psp:1:JPY", "JPY", 0, "D", True),
-        ]
-    )
-    assert str(LedgerAccount.objects.get(pk=books.wallet)) == "wallet:client:5:USD"
