@@ -1,0 +1,79 @@
+"""Read scenario files: YAML documents, numbers as text, times in UTC."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.utils.translation import gettext_lazy as _
+
+from core.errors import InvalidInput
+
+
+class ScenarioFileInvalid(InvalidInput):
+    """A path that cannot be played."""
+
+    code = "scenario_file_invalid"
+    message = _("%(path)s cannot be played: %(problem)s")
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML whose floats stay the text they were written as: money has no floats."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: loader.construct_scalar(node))
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One scenario. `plain` is as the specification describes it, all times with a zone."""
+
+    name: str
+    title: str
+    plain: dict[str, Any]
+
+    def rows(self, key: str) -> list[dict[str, Any]]:
+        return self.plain.get(key) or []
+
+    @property
+    def expect(self) -> dict[str, Any]:
+        return self.plain.get("expect") or {}
+
+
+def read_documents(paths: Iterable[str]) -> list[Document]:
+    """Return the documents of all files; a directory stands for the YAML files in it.
+
+    :raises ScenarioFileInvalid: a path does not exist, is not YAML, or holds something else than scenarios."""
+    return [document for path in paths for file in _files(Path(path)) for document in _documents(file)]
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for pattern in ("*.yaml", "*.yml") for file in path.rglob(pattern))
+    if not path.is_file():
+        raise ScenarioFileInvalid(path=path, problem=_("there is no such file."))
+    return [path]
+
+
+def _documents(file: Path) -> Iterator[Document]:
+    try:
+        plains = [plain for plain in yaml.load_all(file.read_text(), Loader=_Loader) if plain is not None]
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ScenarioFileInvalid(path=file, problem=_("it is not YAML.")) from error
+    for plain in plains:
+        if not isinstance(plain, dict) or "scenario" not in plain:
+            raise ScenarioFileInvalid(path=file, problem=_("a document has no key “scenario”."))
+        yield Document(str(plain["scenario"]), str(plain.get("title", "")), _with_zones(plain))
+
+
+def _with_zones(value: Any) -> Any:
+    """Return the same data with every time in UTC."""
+    if isinstance(value, dict):
+        return {key: _with_zones(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_zones(inner) for inner in value]
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value
