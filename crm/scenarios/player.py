@@ -122,7 +122,8 @@ def deal_row(world: World, row: dict[str, Any]) -> DealRow:
         volume_closed_e8=lots if entry in (DealEntry.OUT, DealEntry.OUT_BY) else 0, price_e8=_e8(row["price"]),
         bid_e8=_e8(row["bid"]) if "bid" in row else None, ask_e8=_e8(row["ask"]) if "ask" in row else None,
         contract_size_e8=_e8(symbol["contract_size"]), digits=symbol["digits"], currency_digits=2,
-        profit_e8=_e8(row.get("profit", 0)), swap_e8=_e8(row.get("swap", 0)), commission_e8=_e8(row.get("commission", 0)), fee_e8=0, deal_at=row["at"],
+        profit_e8=_e8(row.get("profit", 0)), swap_e8=_e8(row.get("swap", 0)),
+        commission_e8=_e8(row.get("commission", 0)), fee_e8=0, deal_at=row["at"],
         comment="",
     )  # fmt: skip
 
