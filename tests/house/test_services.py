@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(autouse=True)
 def own_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away the addresses that this test run itself was given."""
-    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "KEEL_ADMIN_DATABASE_URL"):
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "KEEL_ADMIN_DATABASE_URL", "KEEL_SECRET_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 
