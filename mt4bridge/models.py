@@ -53,4 +53,5 @@ class MtServer(models.Model):
         return unseal(self.manager_password_sealed, place=self._place())
 
     def _place(self) -> tuple[str, str, str, str]:
-        return (connection.schema_name, "mt_server", "manager_password", str(self.uuid))
+        schema: str = connection.schema_name  # type: ignore[attr-defined]  # django-tenants adds it
+        return (schema, "mt_server", "manager_password", str(self.uuid))

@@ -76,9 +76,14 @@ class DealNormaliser:
             closed_ext, closed_text, price, bid, ask, contract_size, digits_text, currency_digits_text, profit, swap,
             commission, fee, time_ms_text, time_text, comment,
         ) = _FIELDS(raw)  # fmt: skip
-        action, entry, login, ticket = whole[action_text], whole[entry_text], whole[login_text], whole_of(ticket_text)
+        action, entry, login = whole[action_text], whole[entry_text], whole[login_text]
         digits, currency_digits = whole[digits_text], whole[currency_digits_text]
-        time_ms = whole_of(time_ms_text) or whole_of(time_text) * 1000
+        # Numbers that hardly repeat: below 19 digits `int` needs no further look at the range.
+        ticket = int(ticket_text) if ticket_text.isdigit() and len(ticket_text) < 19 else whole_of(ticket_text)
+        position_id = int(position) if position.isdigit() and len(position) < 19 else whole_of(position)
+        order_id = int(order) if order.isdigit() and len(order) < 19 else whole_of(order)
+        time_ms = int(time_ms_text) if time_ms_text.isdigit() and len(time_ms_text) < 19 else whole_of(time_ms_text)
+        time_ms = time_ms or whole_of(time_text) * 1000
         volume = whole[volume_ext] or whole[volume_text] * EXT_PER_VOLUME
         closed = whole[closed_ext] or whole[closed_text] * EXT_PER_VOLUME
         if not (
@@ -92,7 +97,7 @@ class DealNormaliser:
             symbol, comment = _storable_symbol(symbol), storable(comment)[:_COMMENT_LENGTH]
         return DealRow(
             ticket, 0, login, symbol, action, entry, SERVER_REASONS.get(whole[reason], UNKNOWN_REASON),
-            whole[position], 0, whole[order], volume, closed,
+            position_id, 0, order_id, volume, closed,
             scaled[price], scaled[bid] or None, scaled[ask] or None, scaled[contract_size], digits, currency_digits,
             scaled[profit], scaled[swap], scaled[commission], scaled[fee], self._to_utc(time_ms), comment,
         )  # fmt: skip

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mt4bridge.errors import AccessDenied, BridgeError, MalformedAnswer, SessionLost, TooFrequent
+from mt4bridge.errors import AccessDenied, BridgeError, HistoryMoved, MalformedAnswer, SessionLost, TooFrequent
 from mt4bridge.types import BadRow, DealRow
 from mt4bridge.webapi.adapter import WebApiServer
 from tests.mt4bridge.conftest import BEFORE_ALL, Simulator, Start, all_deals
@@ -124,6 +124,24 @@ def test_history_faults_change_the_book_and_are_counted(clean: Clean) -> None:
     assert injected["late_deal"] > injected["deleted_deal"] > 0
     assert len(now) == len(before) + injected["late_deal"] - injected["deleted_deal"]
     assert any(now[ticket] != before[ticket] for ticket in set(now) & set(before))
+
+
+def test_pages_of_a_login_whose_history_moves_are_read_again_or_named(simulator: Start) -> None:
+    one = simulator("--accounts", "1", "--days", "8", "--seed", "4", "--until", "2026-03-05T15:00:00+00:00")
+    server = one.server()
+    (user,) = server.users()
+    call = {"login": user.login, "since": BEFORE_ALL, "until": UNTIL}
+    assert len(server.deals_of_login(**call)) > 2
+
+    one.control("/sim/faults", on=["late_deal/2"])
+    read = server.deals_of_login(**call) + server.deals_of_login(**call)
+    one.control("/sim/faults", on=["late_deal/1"])
+    with pytest.raises(HistoryMoved, match=f"login {user.login}"):
+        server.deals_of_login(**call)
+
+    one.control("/sim/faults", off=["all"])
+    assert {row.ticket for row in read} <= {row.ticket for row in server.deals_of_login(**call)}
+    assert one.injected("late_deal") >= 1 + 3
 
 
 def test_a_trade_on_demand_is_there_at_once(clean: Clean) -> None:

@@ -119,11 +119,10 @@ def test_no_answer_crashes_a_builder(number: int, data: st.DataObject) -> None:
     broken = {**raw, **changes} if isinstance(changes, dict) else changes
 
     try:
-        row = records.convert("/x", broken, build)
+        values = tuple(records.convert("/x", broken, build))
     except MalformedAnswer as error:
-        assert "\x00" not in str(error)
-        return
-    for value in row:
+        values = (str(error),)
+    for value in values:
         if isinstance(value, str):
             assert value.isprintable()
             value.encode()
