@@ -1,0 +1,98 @@
+"""Every address of the product: who may open it, with which sample, and what comes back.
+
+An address that is not here fails test_urls, and so does a row here without an address."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+CLIENT, NETWORK = "portal.view_own", "portal.view_network"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What one address promises. `args`: URL argument → name in World.ids, or a literal that starts with "="."""
+
+    right: str | None  # None: everybody
+    args: dict[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    data: dict[str, Any] = field(default_factory=dict)  # values that start with "@" are names in World.ids
+    code: int = 200  # for who may; of a public address for anonymous people
+    also: tuple[str, ...] = ()  # rights that the page's rows need beside its own
+    owner: str = ""  # portal: which of World.users it is for
+
+
+def public(code: int = 200, *, method: str = "GET", **args: str) -> Address:
+    return Address(None, args=args, method=method, code=code)
+
+
+def own(code: int = 200, **args: str) -> Address:
+    return Address(CLIENT, args=args, code=code, owner="client")
+
+
+def network(code: int = 200, **args: str) -> Address:
+    return Address(NETWORK, args=args, code=code, owner="ib")
+
+
+def office(right: str, code: int = 200, *, also: tuple[str, ...] = (), **args: str) -> Address:
+    return Address(right, args=args, code=code, also=also)
+
+
+def action(
+    right: str, code: int = 302, *, data: dict[str, Any] | None = None, also: tuple[str, ...] = (), **args: str
+) -> Address:
+    return Address(right, args=args, method="POST", data=data or {}, code=code, also=also)
+
+
+ADDRESSES: dict[str, Address] = {
+    # For everybody
+    "start": public(302),
+    "sign_in": public(),
+    "sign_out": public(302, method="POST"),
+    "set_language": public(302, method="POST"),
+    "brand_css": public(404, digest="=none"),
+    "manifest": public(),
+    # A trader's own
+    "portal:home": own(),
+    "portal:account": own(account_id="account"),
+    # An IB's network
+    "portal:dashboard": network(),
+    "portal:network": network(ib_id="ib_below"),
+    "portal:rebates": network(),
+    "portal:why": network(deal_id="deal"),
+    "portal:why_json": network(deal_id="deal"),
+    "portal:plan": network(),
+    # The back office
+    "backoffice:overview": office("backoffice.view_overview"),
+    "backoffice:search": office("backoffice.view_overview"),
+    "backoffice:held_deals": office("trading.view_held_deal"),
+    "backoffice:release_held_deals": action("trading.release_held_deal", data={"held": "@held"}),
+    "backoffice:symbols": office("trading.view_symbol"),
+    "backoffice:symbol_classify": action("trading.classify_symbol", 422, also=("trading.view_symbol",)),
+    "backoffice:symbol_group_create": action("trading.classify_symbol", data={"code": "metals", "name": "Metals"}),
+    "backoffice:mt_groups": office("trading.view_symbol"),
+    "backoffice:lot_factor": office("trading.set_lot_factor", pk="mt_group"),
+    "backoffice:approvals": office("backoffice.view_overview"),
+    "backoffice:approval_decide": action(
+        "backoffice.view_overview",
+        data={"decision": "reject", "reason": "not now"},
+        also=("access.approve_role",),
+        pk="approval",
+    ),
+    "backoffice:clients": office("clients.view_client"),
+    "backoffice:client": office("clients.view_client", pk="client"),
+    "backoffice:client_move": office("ib.move_ib", also=("clients.view_client",), pk="client"),
+    "backoffice:ibs": office("ib.view_ib"),
+    "backoffice:ib_top": office("ib.view_ib", 302),
+    "backoffice:ib": office("ib.view_ib", pk="ib"),
+    "backoffice:ib_below": office("ib.view_ib", 302, pk="ib"),
+    "backoffice:ib_move": office("ib.move_ib", also=("ib.view_ib",), pk="ib_below"),
+    "backoffice:ib_plan": office("commissions.assign_plan", also=("ib.view_ib",), pk="ib"),
+    "backoffice:plans": office("commissions.view_plan"),
+    "backoffice:plan_create": office("commissions.edit_plan"),
+    "backoffice:plan": office("commissions.view_plan", pk="plan"),
+    "backoffice:plan_publish": office("commissions.edit_plan", also=("commissions.view_plan",), pk="plan"),
+    "backoffice:ledger": office("ledger.view_entry"),
+    "backoffice:ledger_account": office("ledger.view_entry", pk="ledger_account"),
+    "backoffice:journal_entry": office("ledger.view_entry", pk="journal_entry"),
+    "backoffice:audit": office("access.view_audit"),
+}

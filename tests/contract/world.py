@@ -1,0 +1,161 @@
+"""One object of every kind that an address can name, for one broker, and people of every kind to open it."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from access.enums import UserKind
+from access.models import Role, User
+from access.queries import actor_for
+from access.services import create_role, create_user, grant_role, request_role
+from access.types import Actor
+from clients.services import create_client
+from commissions.services import assign_plan, create_plan, judge_next_batch, publish_plan_version
+from ib.services import create_ib, move_account, move_client
+from ledger.enums import AccountKind, EntryKind, OwnerType
+from ledger.services import ensure_accounts, post_entry
+from ledger.types import AccountSpec, EntrySpec, credit, debit
+from mt4bridge.enums import DealAction, DealEntry, DealReason
+from mt4bridge.models import MtServer
+from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, TradingAccount
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+SYSTEM = Actor.system("contract test")
+
+
+class World:
+    """Ids by the names that the table of addresses uses, and users by kind."""
+
+    def __init__(self, *, now: datetime) -> None:
+        self.now = now
+        self.ids: dict[str, Any] = {}
+        self.users: dict[str, User] = {}
+        self._people()
+        self._network()
+        self._trading()
+        self._money()
+        _check_deferred_rules()
+
+    def _people(self) -> None:
+        for kind, label in ((UserKind.CLIENT, "client"), (UserKind.CLIENT, "ib"), (UserKind.STAFF, "staff")):
+            self.users[label] = self._user(f"{label}@example.com", kind)
+        self.users["newcomer"] = self._user("newcomer@example.com", UserKind.STAFF)
+        self.users["asking"] = self._user("asking@example.com", UserKind.STAFF)
+        self.role = create_role(code="probe", name="Probe", rights=[], actor=SYSTEM, now=self.now)
+        grant_role(user=self.users["staff"], role=self.role, actor=SYSTEM, now=self.now)
+        asker = create_role(code="asker", name="A", rights=["access.request_role"], actor=SYSTEM, now=self.now)
+        grant_role(user=self.users["asking"], role=asker, actor=SYSTEM, now=self.now)
+        self.ids["approval"] = request_role(
+            user=self.users["newcomer"],
+            role=self.role,
+            reason="joins",
+            actor=actor_for(self.users["asking"]),
+            now=self.now,
+        ).pk
+
+    def _user(self, email: str, kind: UserKind) -> User:
+        return create_user(email=email, name="Kim", kind=kind, actor=SYSTEM, now=self.now)
+
+    def _network(self) -> None:
+        top = create_ib(
+            code="top",
+            name="Top",
+            currency="USD",
+            parent=None,
+            at=LONG_AGO,
+            user=self.users["ib"],
+            actor=SYSTEM,
+            now=self.now,
+        )
+        below = create_ib(
+            code="below", name="Below", currency="USD", parent=top, at=LONG_AGO, actor=SYSTEM, now=self.now
+        )
+        client = create_client(
+            name="Maria Lopez", email="client@example.com", user=self.users["client"], actor=SYSTEM, now=self.now
+        )
+        move_client(client=client, ib=below, at=LONG_AGO, actor=SYSTEM, now=self.now)
+        self.ids |= {"ib": top.pk, "ib_below": below.pk, "client": client.pk}
+        self.client, self.top, self.below = client, top, below
+
+    def _trading(self) -> None:
+        server = MtServer.objects.create(name="Live", address="127.0.0.1:1", manager_login=1, history_from=LONG_AGO)
+        self.server = server
+        DealCursor.objects.create(server=server)
+        group = MtGroup.objects.create(server=server, name="standard", currency="USD", lot_factor=1)
+        symbol = Symbol.objects.create(
+            server=server, name="EURUSD", contract_size_e8=100_000 * 10**8, digits=5, quote_currency="USD"
+        )
+        account = TradingAccount.objects.create(
+            server=server, login=1001, client=self.client, mt_group=group, opened_at=LONG_AGO
+        )
+        move_account(account=account, ib=self.below, at=LONG_AGO, actor=SYSTEM, now=self.now)
+        deal = self._deal(server, account, symbol)
+        held = HeldDeal.objects.create(
+            server=server, ticket=9, login=7, reason="unknown_login", payload={}, held_at=self.now
+        )
+        self.ids |= {"mt_group": group.pk, "symbol": symbol.pk, "account": account.pk, "deal": deal.pk, "held": held.pk}
+
+    def _deal(self, server: MtServer, account: TradingAccount, symbol: Symbol) -> Deal:
+        return Deal.objects.create(
+            server=server, ticket=1, account=account, symbol=symbol, action=DealAction.BUY, entry=DealEntry.OUT,
+            reason=DealReason.CLIENT, position=1, volume_e8=10**8, volume_closed_e8=10**8, price_e8=110_000_000,
+            contract_size_e8=symbol.contract_size_e8, digits=5, profit_e8=0, swap_e8=0, commission_e8=0, fee_e8=0,
+            deal_at=self.now - timedelta(hours=1), recorded_at=self.now,
+        )  # fmt: skip
+
+    def _money(self) -> None:
+        plan = create_plan(code="gold", name="Gold", actor=SYSTEM, now=self.now)
+        terms = {
+            "rates": [{"any": True, "base": "per_lot", "rate": "5", "currency": "USD"}],
+            "upline": {"mode": "percent_of_child", "percent": "10"},
+        }
+        version = publish_plan_version(
+            plan=plan, terms=terms, effective_from=LONG_AGO, actor=SYSTEM, now=self.now - timedelta(days=1)
+        )
+        for ib in (self.top, self.below):
+            assign_plan(ib=ib, plan=plan, at=LONG_AGO, actor=SYSTEM, now=self.now)
+        judged = judge_next_batch(server_id=self.server.pk, limit=100, now=self.now)
+        assert judged
+        assert judged.judged == 1
+        house = AccountSpec(AccountKind.REBATE_EXPENSE, "USD")
+        accrued = AccountSpec(AccountKind.IB_ACCRUED, "USD", OwnerType.IB, self.ids["ib"])
+        accounts = ensure_accounts(specs=[house, accrued], now=self.now)
+        postings = (debit(accounts[house.code], Decimal(5)), credit(accounts[accrued.code], Decimal(5)))
+        entry = EntrySpec("contract:1", EntryKind.REBATE_ACCRUAL, self.now, "rebate_accrual", postings)
+        posted = post_entry(entry=entry, actor=SYSTEM, now=self.now)
+        self.ids |= {
+            "plan": plan.pk, "plan_version": version.pk, "ledger_account": accounts[accrued.code],
+            "journal_entry": posted.entry_id,
+        }  # fmt: skip
+
+    def strangers(self) -> dict[str, int]:
+        """Return an account and an IB of this broker that are neither the client's nor below the IB."""
+        ib = create_ib(code="far", name="Far", currency="USD", parent=None, at=LONG_AGO, actor=SYSTEM, now=self.now)
+        client = create_client(name="Somebody Else", email="else@example.com", actor=SYSTEM, now=self.now)
+        known = TradingAccount.objects.get(pk=self.ids["account"])
+        account = TradingAccount.objects.create(
+            server=known.server, login=1002, client=client, mt_group=known.mt_group, opened_at=LONG_AGO
+        )
+        return {"account": account.pk, "ib_below": ib.pk}
+
+
+def _check_deferred_rules() -> None:
+    """Let deferred triggers run now: they need the broker in force whose rows they are about."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def leave_room_for_ids() -> None:
+    """Take a thousand numbers from every sequence, so that ids made next exist at this broker only."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = current_schema()")
+        for (name,) in cursor.fetchall():
+            cursor.execute("SELECT count(nextval(quote_ident(%s)::regclass)) FROM generate_series(1, 1000)", [name])
+
+
+def give_rights(rights: list[str]) -> None:
+    """Let the staff of the world hold exactly these rights."""
+    Role.objects.filter(code="probe").update(rights=rights)
