@@ -21,7 +21,7 @@ class Entry:
     label: Promise
     view: str
     right: str
-    short: bool = False  # also in the bottom bar of phones
+    short: "Promise | str" = ""  # its label in the bottom bar of phones; empty: not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Item:
     label: str
     href: str
     count: int
-    short: bool
+    badge: int  # on the bottom bar of phones: the overview stands for all queues
+    short: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Group:
 GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
     ("", (
         Entry("overview", icon="layout-dashboard", label=_("Overview"), view="overview",
-              right="backoffice.view_overview", short=True),
+              right="backoffice.view_overview", short=_("Overview")),
     )),
     (_("Needs a decision"), (
         Entry("held", icon="player-pause", label=_("Held deals"), view="held_deals", right="trading.view_held_deal"),
@@ -56,12 +57,13 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
         Entry("approvals", icon="checks", label=_("Approvals"), view="approvals", right="backoffice.view_overview"),
     )),
     (_("Clients"), (
-        Entry("clients", icon="users", label=_("All clients"), view="clients", right="clients.view_client", short=True),
-        Entry("ibs", icon="sitemap", label=_("Introducing brokers"), view="ibs", right="ib.view_ib", short=True),
+        Entry("clients", icon="users", label=_("All clients"), view="clients", right="clients.view_client",
+              short=_("Clients")),
+        Entry("ibs", icon="sitemap", label=_("Introducing brokers"), view="ibs", right="ib.view_ib", short=_("IBs")),
         Entry("plans", icon="certificate", label=_("Rebate plans"), view="plans", right="commissions.view_plan"),
     )),
     (_("Money"), (
-        Entry("ledger", icon="book-2", label=_("Ledger"), view="ledger", right="ledger.view_entry", short=True),
+        Entry("ledger", icon="book-2", label=_("Ledger"), view="ledger", right="ledger.view_entry", short=_("Ledger")),
     )),
     (_("Set-up"), (
         Entry("audit", icon="history", label=_("Audit trail"), view="audit", right="access.view_audit"),
@@ -78,13 +80,17 @@ def menu_for(actor: Actor, *, now: datetime) -> list[Group]:
         "mt_groups": tasks.groups_without_factor,
         "approvals": open_approvals(actor, now=now).count(),
     }
-    groups = []
-    for title, entries in GROUPS:
-        items = [
-            Item(e.key, e.icon, str(e.label), reverse(f"backoffice:{e.view}"), waiting.get(e.key, 0), e.short)
-            for e in entries
-            if actor.has(e.right)
-        ]
-        if items:
-            groups.append(Group(str(title), items))
-    return groups
+    allowed = [(title, [entry for entry in entries if actor.has(entry.right)]) for title, entries in GROUPS]
+    total = sum(waiting.get(entry.key, 0) for _title, entries in allowed for entry in entries)
+    return [
+        Group(str(title), [_item(entry, waiting.get(entry.key, 0), total) for entry in entries])
+        for title, entries in allowed
+        if entries
+    ]
+
+
+def _item(entry: Entry, count: int, total: int) -> Item:
+    return Item(
+        key=entry.key, icon=entry.icon, label=str(entry.label), href=reverse(f"backoffice:{entry.view}"), count=count,
+        badge=total if entry.key == "overview" else 0, short=str(entry.short),
+    )  # fmt: skip

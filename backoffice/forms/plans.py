@@ -14,12 +14,13 @@ from commissions.errors import PlanInvalid
 from commissions.models import Plan
 from commissions.terms import Base, CountOn, Inactive, UplineMode
 from commissions.terms.reasons import REASON_CODES
+from mt4bridge.enums import DealReason
 from ui.explanation import BASES
 
 MAX_ROWS = 200
 MAX_JSON = 200_000
 SMALL = {"class": "input input-sm num", "autocomplete": "off", "spellcheck": "false"}
-SELECT = {"class": "select select-sm"}
+SELECT = {"class": "select select-sm min-w-40"}
 SCOPES = [("any", _("all symbols")), ("symbol_group", _("symbol group")), ("symbol", _("symbol"))]
 UPLINES = [
     (UplineMode.NONE.value, _("nothing")),
@@ -126,9 +127,11 @@ class TermsForm(EffectiveForm):
         widget=forms.TextInput({"class": "input num", "inputmode": "numeric"}),
     )  # fmt: skip
     exclude_reasons = forms.MultipleChoiceField(
-        label=_("Kinds of deals that do not count"), required=False, choices=[(code, code) for code in REASON_CODES],
-        widget=forms.SelectMultiple({"class": "select h-32", "size": 6}),
-    )  # fmt: skip
+        label=_("Kinds of deals that do not count"),
+        required=False,
+        choices=[(code, DealReason[code.upper()].label) for code in REASON_CODES],
+        widget=forms.CheckboxSelectMultiple({"class": "checkbox checkbox-xs"}),
+    )
     self_trades = forms.BooleanField(
         label=_("Pay an IB for its own trades"),
         required=False,
@@ -202,7 +205,16 @@ class RateForm(forms.Form):
         return row
 
 
-RateRows = forms.formset_factory(RateForm, extra=2, max_num=MAX_ROWS, absolute_max=MAX_ROWS, can_delete=True)
+class _Rows(forms.BaseFormSet):  # type: ignore[type-arg] # not generic at run time
+    """Rows that can be removed by a tick."""
+
+    def get_deletion_widget(self) -> forms.Widget:
+        return forms.CheckboxInput({"class": "checkbox checkbox-xs"})
+
+
+RateRows = forms.formset_factory(
+    RateForm, formset=_Rows, extra=2, max_num=MAX_ROWS, absolute_max=MAX_ROWS, can_delete=True
+)
 
 
 def rates_of(rows: Any) -> tuple[list[RateForm], list[dict[str, Any]]]:

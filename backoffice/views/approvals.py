@@ -1,5 +1,7 @@
 """The four-eyes queue: what somebody asked for and a second person decides."""
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -7,8 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from access.approvals import all_actions
 from access.decorators import ActorRequest, requires
-from access.models import Approval
+from access.models import Approval, Role, User
 from access.queries import approvals_visible_to, open_approvals
 from access.services import approve, reject
 from backoffice.forms.approvals import DecisionForm
@@ -53,5 +56,43 @@ def _list(
     request: ActorRequest, *, refused: Approval | None = None, form: DecisionForm | None = None, status: int = 200
 ) -> HttpResponse:
     rows = list(open_approvals(request.actor, now=timezone.now()).order_by("requested_at", "pk"))
-    context = {"rows": rows, "refused": refused, "form": form, "own_id": request.actor.user_id}
+    context = {
+        "rows": in_words(rows),
+        "refused_id": refused.pk if refused else None,
+        "errors": [error for errors in form.errors.values() for error in errors] if form else [],
+        "own_id": request.actor.user_id,
+    }
     return show(request, "approvals/list.html", context, nav="approvals", status=status)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request with what it is about in words."""
+
+    row: Approval
+    what: str
+    facts: list[tuple[str, str]]  # what it is about: label, value
+
+
+def in_words(rows: list[Approval]) -> list[Wanted]:
+    """Name the people and roles that requests are about. Two statements whatever their number."""
+    users = User.objects.in_bulk([int(row.object_id) for row in rows if row.object_type == "user"])
+    roles = Role.objects.in_bulk([row.payload["role_id"] for row in rows if "role_id" in row.payload])
+    return [Wanted(row, _what(row), _facts(row, users, roles)) for row in rows]
+
+
+def _what(row: Approval) -> str:
+    known = all_actions().get(row.action)
+    return str(known.label) if known else row.action
+
+
+def _facts(row: Approval, users: dict[int, User], roles: dict[int, Role]) -> list[tuple[str, str]]:
+    facts = []
+    if row.object_type == "user" and (user := users.get(int(row.object_id))):
+        facts.append((_("For"), f"{user.name} ({user.email})"))
+    else:
+        facts.append((row.object_type, row.object_id))
+    for name, value in row.payload.items():
+        role = roles.get(value) if name == "role_id" else None
+        facts.append((_("Role"), role.name) if role else (name, str(value)))
+    return facts

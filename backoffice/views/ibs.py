@@ -47,14 +47,20 @@ def _level(request: ActorRequest, ib: IB | None) -> dict[str, object]:
     """Return one page of the IBs below one, with their plans."""
     now = timezone.now()
     after = request.GET.get("after", "")[:40]
-    shown_before = min(int(shown), 10**9) if (shown := request.GET.get("shown", "0")).isdecimal() else 0
+    shown_before = _whole(request, "shown", least=0)
     page = children(ib_id=ib.pk if ib else None, at=now, limit=LEVEL_SIZE, after=after)
     plans = plans_in_force(ib_ids=[row.ib_id for row in page.rows], at=now)
     return {
         "rows": [{"ib": row, "plan": plans.get(row.ib_id)} for row in page.rows],
         "total": page.total, "shown": shown_before + len(page.rows), "is_first": not after,
-        "above": ib, "level": ib.level + 2 if ib else 1,
+        "above": ib, "level": _whole(request, "level", least=1),
     }  # fmt: skip
+
+
+def _whole(request: ActorRequest, name: str, *, least: int) -> int:
+    """Return a small whole number of the address; whatever else stands there counts as the least."""
+    text = request.GET.get(name, "")
+    return max(int(text), least) if text.isascii() and text.isdigit() and len(text) <= 9 else least
 
 
 @requires("ib.view_ib")
@@ -122,7 +128,7 @@ def _moved(request: ActorRequest, ib: IB, form: MoveIbForm, now: datetime) -> bo
 def _effect(ib: IB, form: MoveIbForm, now: datetime) -> dict[str, object]:
     """Return the effect in the page's words: who is above before and after, who moves along, what is judged again."""
     at, parent = form.cleaned_data["at"], form.cleaned_data["parent"]
-    shown: MoveEffect = move_effect(ib=ib, parent=parent, at=at)
+    shown: MoveEffect = move_effect(ib=ib, parent=parent, at=at, now=now)
     return {
         "change": shown, "at": at, "parent": parent, "is_past": at < now, "is_future": at > now,
         "judged": judged_count(ib_id=ib.pk, since=at) if at < now else 0,

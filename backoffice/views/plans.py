@@ -1,6 +1,7 @@
 """Rebate plans: the list, a plan in words and as a grid, publishing a version, giving a plan to an IB."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -98,7 +99,7 @@ def plan_publish(request: ActorRequest, pk: int) -> HttpResponse:
     """Publish a version: from the form with rows of rates, or from JSON (`editor=json`)."""
     plan = get_object_or_404(plans_visible_to(request.actor), pk=pk)
     now = timezone.now()
-    before = _terms_before(plan)
+    before = _terms_before(plan, now)
     editor = "json" if (request.POST or request.GET).get("editor") == "json" else "form"
     bound = request.POST if request.method == "POST" else None
     first = {"zone": _zone(), "now": now}
@@ -160,10 +161,11 @@ def ib_plan(request: ActorRequest, pk: int) -> HttpResponse:
     return show(request, "plans/assign.html", context, nav="ibs", status=status)
 
 
-def _terms_before(plan: Plan) -> dict[str, Any]:
-    """Return the terms that a new version starts from: those of the version that would win last."""
-    latest = plan.versions.order_by("-effective_from", "-published_at", "-pk").first()
-    return dict(latest.terms) if latest else {"rates": [], "upline": {"mode": "none"}, "count_on": "close"}
+def _terms_before(plan: Plan, now: datetime) -> dict[str, Any]:
+    """Return the terms that a new version starts from: those in force, else those of the first version to come."""
+    versions = plan_versions(plan, at=now)
+    latest = next((version for version in versions if version.is_in_force), versions[-1] if versions else None)
+    return dict(latest.row.terms) if latest else {"rates": [], "upline": {"mode": "none"}, "count_on": "close"}
 
 
 def _pretty(terms: dict[str, Any]) -> str:

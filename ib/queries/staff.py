@@ -91,13 +91,13 @@ class MoveEffect:
 
     above_before: list[IB]  # at the moment of the move, as the links are now
     above_after: list[IB]  # at that moment, once moved
-    below: Below  # who moves along
+    below: Below  # who moves along: those who stand below now, or then when it is to come
 
 
-def move_effect(*, ib: IB, parent: IB | None, at: datetime) -> MoveEffect:
+def move_effect(*, ib: IB, parent: IB | None, at: datetime, now: datetime) -> MoveEffect:
     """Return what changes when the IB stands under `parent` (None: at the top) from `at` on. Five statements."""
     return MoveEffect(
         above_before=chain_rows(ib_id=ib.pk, at=at)[1:],
         above_after=chain_rows(ib_id=parent.pk, at=at) if parent else [],
-        below=below(ib_id=ib.pk, at=at),
+        below=below(ib_id=ib.pk, at=max(at, now)),
     )
