@@ -1,0 +1,1 @@
+"""Benchmarks; each module is a program, started by ./run bench NAME."""
