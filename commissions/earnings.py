@@ -55,7 +55,7 @@ GROUP BY d.day ORDER BY d.day DESC
 """
 
 # Everybody who was ever below: the arrays of the judgements then say whose chain the deal really had.
-_REBATES = """
+_FOUND = """
 WITH RECURSIVE below AS (
     SELECT %(ib_id)s::bigint AS ib_id
     UNION
@@ -66,9 +66,22 @@ WITH RECURSIVE below AS (
     SELECT j.*, m.currency, array_position(j.payee, m.id) AS place
     FROM below b JOIN commissions_judgement j ON j.leaf_ib_id = b.ib_id
     JOIN mine m ON m.id = ANY(j.payee)
-    WHERE j.deal_at >= %(since)s AND j.deal_at < %(until)s AND NOT EXISTS (
-        SELECT 1 FROM commissions_judgement later WHERE later.deal_id = j.deal_id AND later.revision > j.revision)
+    WHERE j.deal_at >= %(since)s AND j.deal_at < %(until)s AND {live}
 )
+"""
+
+_FOUND_ONE = """
+WITH found AS (
+    SELECT j.*, m.currency, array_position(j.payee, m.id) AS place
+    FROM commissions_judgement j JOIN commissions_payee m ON m.ib_id = %(ib_id)s AND m.id = ANY(j.payee)
+    WHERE j.deal_id = %(deal_id)s AND {live}
+)
+"""
+
+_LIVE = """NOT EXISTS (
+        SELECT 1 FROM commissions_judgement later WHERE later.deal_id = j.deal_id AND later.revision > j.revision)"""
+
+_ROWS = """
 SELECT f.deal_id, f.deal_at, f.verdict[f.place], f.amount_e8[f.place], f.currency, f.place, f.levels, f.lots_e8,
     d.ticket, d.action, d.entry, coalesce(s.name, ''), a.login, c.id, c.code, c.name
 FROM found f
@@ -79,10 +92,25 @@ JOIN trading_tradingaccount a ON a.id = f.account_id
 JOIN clients_client c ON c.id = a.client_id
 LEFT JOIN trading_symbol s ON s.id = d.symbol_id
 WHERE f.verdict[f.place] <> 0
+"""
+
+_NARROWED = """
     AND (%(verdict)s::int IS NULL OR f.verdict[f.place] = %(verdict)s)
     AND (%(client)s = '' OR c.code = %(client)s OR a.login::text = %(client)s)
     AND (%(before_at)s::timestamptz IS NULL OR (f.deal_at, f.deal_id) < (%(before_at)s, %(before_id)s))
 ORDER BY f.deal_at DESC, f.deal_id DESC LIMIT %(limit)s
+"""
+
+_REBATES = _FOUND.format(live=_LIVE) + _ROWS + _NARROWED
+_REBATE = _FOUND_ONE.format(live=_LIVE) + _ROWS
+
+_BOOKINGS = """
+SELECT j.revision, b.booked_at, coalesce(j.booked_e8[array_position(j.payee, m.id)],
+    j.amount_e8[array_position(j.payee, m.id)])
+FROM commissions_judgement j
+JOIN commissions_payee m ON m.ib_id = %(ib_id)s AND m.id = ANY(j.payee)
+LEFT JOIN commissions_judgebatch b ON b.id = j.batch_id
+WHERE j.deal_id = %(deal_id)s ORDER BY j.revision
 """
 
 
@@ -129,6 +157,15 @@ class RebateRow:
     client_id: int
     client_code: str
     masked_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One booking on a deal: revision 0 books the amount, a later one the difference."""
+
+    revision: int
+    booked_at: datetime | None
+    amount: Decimal  # the IB's currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +237,20 @@ def rebates(
     shown = found[:limit]
     more = f"{shown[-1].deal_at.isoformat()}~{shown[-1].deal_id}" if len(found) > limit else None
     return RebatePage(rows=shown, next_before=more)
+
+
+def find_rebate(*, ib_id: int, deal_id: int) -> RebateRow | None:
+    """Return one deal as the IB sees it, or None when it was never in the deal's chain. One statement."""
+    rows = _fetch(_REBATE, {"ib_id": ib_id, "deal_id": deal_id})
+    return _rebate(rows[0]) if rows else None
+
+
+def bookings(*, ib_id: int, deal_id: int) -> list[Booking]:
+    """Return what was booked for the IB on one deal, oldest first: they sum to the amount that stands."""
+    return [
+        Booking(revision, booked_at, from_e8(amount_e8))
+        for revision, booked_at, amount_e8 in _fetch(_BOOKINGS, {"ib_id": ib_id, "deal_id": deal_id})
+    ]
 
 
 def plan_in_force(*, ib_id: int, at: datetime) -> PlanInForce | None:

@@ -4,7 +4,7 @@ from django.urls import URLPattern, include, path
 from django.views.i18n import set_language
 
 from access.decorators import public
-from portal import accounts, brand, dashboard, network, plan, rebates, session
+from portal import accounts, brand, dashboard, network, plan, rebates, session, why
 
 portal_patterns: list[URLPattern] = [
     path("accounts/", accounts.home, name="home"),
@@ -12,6 +12,8 @@ portal_patterns: list[URLPattern] = [
     path("partner/", dashboard.dashboard, name="dashboard"),
     path("partner/network/<int:ib_id>/", network.network, name="network"),
     path("partner/rebates/", rebates.rebate_list, name="rebates"),
+    path("partner/rebates/<int:deal_id>/", why.why, name="why"),
+    path("partner/rebates/<int:deal_id>/why.json", why.why_json, name="why_json"),
     path("partner/plan/", plan.plan, name="plan"),
 ]
 

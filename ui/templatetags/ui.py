@@ -188,6 +188,12 @@ def verdict_pill(verdict: Verdict) -> SafeString:
     )
 
 
+@register.simple_tag
+def verdict_why(verdict: Verdict) -> str:
+    """Write the sentence of a verdict."""
+    return str(verdicts.WHY[verdict])
+
+
 @register.filter
 def initials(name: str) -> str:
     """Return one or two letters for an avatar; one character for Chinese, Japanese and Korean names."""
