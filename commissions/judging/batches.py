@@ -73,11 +73,16 @@ def judge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOutco
 
     :raises CursorBusy, CursorMoved: another walker is at work; nothing was written."""
     cursor = get_cursor(server_id)
-    waiting.start_cursor(server_id)
     rows = read_new(server_id=server_id, after_id=cursor.judged_id, limit=limit)
-    if not len(rows):
-        return JudgeOutcome()
-    trades = rows[is_trade(rows)]
+    return judge_rows(rows, cursor=cursor, now=now) if len(rows) else JudgeOutcome()
+
+
+def judge_rows(rows: Rows, *, cursor: DealCursor, now: datetime) -> JudgeOutcome:
+    """Judge the rows that stand behind the cursor, as `read_new` gave them, and move it past them.
+
+    :raises CursorBusy, CursorMoved: another walker is at work; nothing was written."""
+    server_id = cursor.server_id
+    waiting.start_cursor(server_id)
     fresh, again = _split(rows, cursor)
     work = _Work()
     if len(fresh):
@@ -88,7 +93,7 @@ def judge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOutco
     with transaction.atomic():
         locked = lock_cursor(server_id=server_id, version=cursor.version)
         _write(work, server_id=server_id, kind=BatchKind.NEW, deals=len(rows), now=now)
-        _move(locked, rows, trades)
+        _move(locked, rows)
     return JudgeOutcome(deals=len(rows), judged=work.judged)
 
 
@@ -187,7 +192,8 @@ def _write_again(again: _Changes, *, batch_id: int) -> Contributions:
     return contributions_of_standings(again.pairs, periods)
 
 
-def _move(cursor: DealCursor, rows: Rows, trades: Rows) -> None:
+def _move(cursor: DealCursor, rows: Rows) -> None:
+    trades = rows[is_trade(rows)]
     cursor.version += 1
     cursor.judged_id = int(rows["id"].max())
     if len(trades):

@@ -1,0 +1,309 @@
+"""What judging costs: CPU of client and database from fetched rows to committed judgements, roll-ups and ledger.
+
+ratio_to_copy      binary COPY of the same final rows into the same tables / the engine
+ratio_to_row_copy  binary COPY of one row per payee into a table with only its primary key / the engine
+ratio_to_orm       a naive ORM loop doing the same work, per deal / the engine, per deal
+Openings are stored before and closings are judged, in batches of 100,000 as the walker takes them. Works in brokers
+of its own, which are removed afterwards."""
+
+import argparse
+import gc
+import json
+import os
+import resource
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm.settings")
+os.environ["KEEL_AS_OWNER"] = "1"  # makes its brokers and a table to compare with
+django.setup()
+
+from django.db import connection, transaction  # noqa: E402
+from django.db.models import F, Max, Q  # noqa: E402
+
+from access.types import Actor  # noqa: E402
+from bench._market import DAY, Size, build_market  # noqa: E402
+from commissions.judging.batches import judge_rows  # noqa: E402
+from commissions.judging.deals import read_new  # noqa: E402
+from commissions.judging.memory import forget  # noqa: E402
+from commissions.models import IbDay, Judgement, Payee, PlanAssignment  # noqa: E402
+from commissions.terms import parse_terms  # noqa: E402
+from crm.flows.brokers import open_broker  # noqa: E402
+from ib.models import ClientLink, IbLink  # noqa: E402
+from ledger.enums import AccountKind, EntryKind, OwnerType  # noqa: E402
+from ledger.services import ensure_accounts, post_entry  # noqa: E402
+from ledger.types import AccountSpec, EntrySpec, credit, debit  # noqa: E402
+from tenancy.context import broker_context  # noqa: E402
+from tenancy.models import Broker  # noqa: E402
+from tenancy.services import BrokerSpec, remove_broker  # noqa: E402
+from trading.cursor import get_cursor  # noqa: E402
+from trading.models import Deal, DealCursor, TradingAccount  # noqa: E402
+
+NOW = datetime(2026, 3, 3, tzinfo=UTC)
+BATCH = 100_000
+ACTOR = Actor.system("bench")
+ROW_TABLE = """CREATE TABLE bench_line (deal_id bigint, revision smallint, payee integer, level smallint,
+    verdict smallint, rate_row integer, amount_e8 bigint, deal_at timestamptz, period date,
+    PRIMARY KEY (deal_id, revision, payee))"""
+LINES = """SELECT j.deal_id, j.revision, l.payee, l.level::smallint, l.verdict, l.rate_row, l.amount, j.deal_at,
+    j.period
+    FROM commissions_judgement j, unnest(j.payee, j.verdict, j.rate_row, j.amount_e8)
+    WITH ORDINALITY AS l(payee, verdict, rate_row, amount, level) ORDER BY j.deal_id, l.level"""
+
+
+class Meter:
+    """CPU seconds of this process and of its database connection."""
+
+    def __init__(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            self.backend = Path(f"/proc/{cursor.fetchone()[0]}/stat")
+        self.tick = os.sysconf("SC_CLK_TCK")
+
+    def now(self) -> tuple[float, float]:
+        fields = self.backend.read_text().rpartition(")")[2].split()
+        return time.process_time(), (int(fields[11]) + int(fields[12])) / self.tick
+
+    def measure(self, work: Callable[[], object]) -> tuple[float, float]:
+        """Return CPU seconds of client and server."""
+        gc.collect()
+        client, server = self.now()
+        work()
+        client_after, server_after = self.now()
+        return client_after - client, server_after - server
+
+
+@contextmanager
+def scratch_broker() -> Iterator[Broker]:
+    code = f"bench-{secrets.token_hex(4)}"
+    broker = open_broker(BrokerSpec(code=code, name="Bench", hosts=(f"{code}.localhost",)), now=NOW)
+    try:
+        with broker_context(broker):
+            yield broker
+    finally:
+        remove_broker(broker)
+
+
+def fetch_closings(server_id: int, deals: int) -> list[Any]:
+    """Return the closings as the engine fetches them, the openings lying behind the cursor."""
+    opened = Deal.objects.filter(server_id=server_id, entry=0).aggregate(last=Max("pk"))["last"]
+    cursor = get_cursor(server_id)
+    DealCursor.objects.filter(pk=cursor.pk).update(judged_id=opened, judged_high_at=DAY)
+    fetched = []
+    while sum(map(len, fetched)) < deals:
+        rows = read_new(server_id=server_id, after_id=opened, limit=BATCH)
+        opened = int(rows["id"].max())
+        fetched.append(rows)
+    return fetched
+
+
+def judge_all(server_id: int, fetched: list[Any]) -> None:
+    for rows in fetched:
+        judge_rows(rows, cursor=get_cursor(server_id), now=NOW)
+
+
+COPIES = (
+    ("commissions_judgement", "SELECT * FROM commissions_judgement WHERE batch_id = %s ORDER BY deal_id"),
+    (
+        "ledger_journalentry",
+        "SELECT {entry} FROM ledger_journalentry WHERE idempotency_key LIKE 'judge:' || %s || ':%%'",
+    ),
+    (
+        "ledger_posting",
+        "SELECT p.* FROM ledger_posting p JOIN ledger_journalentry e ON e.id = p.entry_id "
+        "WHERE e.idempotency_key LIKE 'judge:' || %s || ':%%' ORDER BY p.entry_id, p.line",
+    ),
+)
+ENTRY = """id, idempotency_key, request_hash, kind, at, booked_at, description, params, reverses_id, actor_label,
+    actor_user_id"""
+
+
+def copy_out(query: str) -> bytes:
+    buffer = BytesIO()
+    with connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", buffer)
+    return buffer.getvalue()
+
+
+def copy_in(target: str, body: bytes) -> None:
+    with connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY {target} FROM STDIN (FORMAT binary)", BytesIO(body))
+
+
+def final_rows() -> tuple[list[dict[str, bytes]], bytes, dict[str, bytes]]:
+    """Return the stored rows by batch, the roll-up, and what they refer to, all as binary COPY."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM commissions_judgebatch ORDER BY id")
+        batches = [pk for (pk,) in cursor.fetchall()]
+    by_batch = []
+    for batch in batches:
+        parts = {}
+        for table, query in COPIES:
+            with connection.cursor() as cursor:
+                text = cursor.mogrify(query.format(entry=ENTRY), [batch]).decode()
+            parts[table] = copy_out(text)
+        by_batch.append(parts)
+    order = "payee_id, day, period, symbol_group_id, via_ib_id, via_account_id"
+    days = copy_out(f"SELECT * FROM commissions_ibday ORDER BY {order}")
+    base = {"ledger_ledgeraccount": copy_out("SELECT * FROM ledger_ledgeraccount ORDER BY id")}
+    return by_batch, days, base
+
+
+def copy_final(by_batch: list[dict[str, bytes]], days: bytes) -> None:
+    for place, parts in enumerate(by_batch):
+        with transaction.atomic():
+            copy_in("commissions_judgement", parts["commissions_judgement"])
+            copy_in(f"ledger_journalentry ({ENTRY})", parts["ledger_journalentry"])
+            copy_in("ledger_posting", parts["ledger_posting"])
+            if place == len(by_batch) - 1:
+                copy_in("commissions_ibday", days)
+
+
+def sizes(deals: int) -> dict[str, float]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_relation_size('commissions_judgement'), pg_indexes_size('commissions_judgement')")
+        table, index = cursor.fetchone()
+    return {"table_bytes_per_deal": round(table / deals, 1), "index_bytes_per_deal": round(index / deals, 1)}
+
+
+def naive(server_id: int, sample: int) -> None:
+    """Judge deals one by one the way a first version would: an object, a query, a save at a time."""
+    house = ensure_accounts(specs=[AccountSpec(AccountKind.REBATE_EXPENSE, "USD")], now=NOW)
+    (expense,) = house.values()
+    deals = Deal.objects.filter(server_id=server_id, entry=1).order_by("-pk")[:sample]
+    for deal in deals:
+        with transaction.atomic():
+            naive_deal(deal, expense)
+
+
+def naive_deal(deal: Deal, expense: int) -> None:
+    now_q = Q(active_from__lte=deal.deal_at) & (Q(active_to__isnull=True) | Q(active_to__gt=deal.deal_at))
+    account = TradingAccount.objects.select_related("mt_group", "client").get(pk=deal.account_id)
+    lots = Decimal(deal.volume_e8) / 10**8 * account.mt_group.lot_factor
+    link = ClientLink.objects.filter(now_q, client=account.client).select_related("ib").first()
+    ib, below, paid, lines = (link.ib if link else None), None, Decimal(0), []
+    while ib is not None:
+        rate, row_id = naive_rate(ib, deal, now_q)
+        pay = max(rate * lots - paid, Decimal(0))
+        paid += pay
+        payee, _created = Payee.objects.get_or_create(
+            ib=ib, currency=ib.currency, defaults={"kind": "ib", "ledger_account_id": naive_account(ib)}
+        )
+        lines.append((payee.pk, 1 if pay else 9, row_id, int(pay * 10**8)))
+        naive_day(payee, deal, below, pay, lots)
+        if pay:
+            spec = EntrySpec(
+                f"naive:{deal.pk}:{payee.pk}", EntryKind.REBATE_ACCRUAL, deal.deal_at, "bench",
+                (debit(expense, round(pay, 8)), credit(payee.ledger_account_id, round(pay, 8))),
+            )  # fmt: skip
+            post_entry(entry=spec, actor=ACTOR, now=NOW)
+        below = ib
+        parent = IbLink.objects.filter(now_q, ib=ib).select_related("parent").first()
+        ib = parent.parent if parent else None
+    payees, verdicts, rows, amounts = zip(*lines, strict=True)
+    Judgement.objects.create(
+        deal_id=-deal.pk, revision=0, account_id=deal.account_id, leaf_ib_id=link.ib_id if link else None,
+        deal_at=deal.deal_at, lots_e8=int(lots * 10**8), batch_id=0, symbol_group_id=0, day=deal.deal_at.date(),
+        period=deal.deal_at.date().replace(day=1), deal_revision=0, levels=len(lines), terms_hash=None,
+        payee=list(payees), verdict=list(verdicts), rate_row=list(rows), amount_e8=list(amounts), booked_e8=None,
+    )  # fmt: skip
+
+
+def naive_account(ib: Any) -> int:
+    (account,) = ensure_accounts(
+        specs=[AccountSpec(AccountKind.IB_ACCRUED, ib.currency, OwnerType.IB, ib.pk)], now=NOW
+    ).values()
+    return account
+
+
+def naive_rate(ib: Any, deal: Deal, now_q: Q) -> tuple[Decimal, int]:
+    assignment = PlanAssignment.objects.filter(now_q, ib=ib).select_related("plan").get()
+    version = assignment.plan.versions.filter(effective_from__lte=deal.deal_at).order_by(
+        "-effective_from", "-published_at"
+    )[0]
+    terms, _faults = parse_terms(version.terms)
+    symbol = deal.symbol
+    group = symbol.group.code if symbol and symbol.group else None
+    rate = terms and terms.find_rate(symbol=symbol.name if symbol else "", symbol_group=group, mt_group="")
+    row = version.rate_rows.get(position=rate.position if rate else -1)
+    return (rate.value if rate else Decimal(0)), row.pk
+
+
+def naive_day(payee: Payee, deal: Deal, below: Any, pay: Decimal, lots: Decimal) -> None:
+    day = deal.deal_at.date()
+    key = {
+        "payee_id": payee.pk, "day": day, "period": day.replace(day=1), "symbol_group_id": 0,
+        "via_ib_id": below.pk if below else 0, "via_account_id": 0 if below else deal.account_id,
+    }  # fmt: skip
+    rows = IbDay.objects.filter(**key)
+    if not rows.update(amount=F("amount") + pay, lots=F("lots") + lots, deals=F("deals") + 1):
+        IbDay.objects.create(**key, amount=pay, lots=lots, deals=1)
+
+
+def run(size: Size, sample: int) -> dict[str, Any]:
+    with scratch_broker():
+        server_id = build_market(size, seed=20260302)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+        fetched = fetch_closings(server_id, size.deals)
+        forget()
+        meter = Meter()
+        engine = meter.measure(lambda: judge_all(server_id, fetched))
+        result = sizes(size.deals)
+        by_batch, days, base = final_rows()
+        payees = sum(len(row) for row in Judgement.objects.values_list("payee", flat=True))
+        with connection.cursor() as cursor:
+            cursor.execute(ROW_TABLE)
+        lines = copy_out(LINES)
+        rows = meter.measure(lambda: copy_in("bench_line", lines))
+        orm = meter.measure(lambda: naive(server_id, sample))
+    with scratch_broker():
+        copy_in("ledger_ledgeraccount", base["ledger_ledgeraccount"])
+        meter = Meter()
+        copied = meter.measure(lambda: copy_final(by_batch, days))
+    orm_per_deal = sum(orm) / sample
+    return {
+        "deals": size.deals,
+        "payees_per_deal": round(payees / size.deals, 2),
+        "engine_cpu_s": round(sum(engine), 3),
+        "engine_client_cpu_s": round(engine[0], 3),
+        "copy_cpu_s": round(sum(copied), 3),
+        "row_copy_cpu_s": round(sum(rows), 3),
+        "orm_cpu_s_per_deal": round(orm_per_deal, 6),
+        "ratio_to_copy": round(sum(copied) / sum(engine), 3),
+        "ratio_to_row_copy": round(sum(rows) / sum(engine), 3),
+        "ratio_to_orm": round(orm_per_deal * size.deals / sum(engine), 1),
+        **result,
+        "max_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--deals", type=int, default=200_000)
+    parser.add_argument("--ibs", type=int, default=5_000)
+    parser.add_argument("--depth", type=int, default=12)
+    parser.add_argument("--clients", type=int, default=20_000)
+    parser.add_argument("--trees", type=int, default=1)
+    parser.add_argument("--sample", type=int, default=100, help="deals of the naive loop")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    size = Size(options.deals, options.ibs, options.depth, options.clients, options.trees)
+    result = run(size, options.sample)
+    if not options.json:
+        for name, value in result.items():
+            print(f"{name:24} {value}")
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
