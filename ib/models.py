@@ -23,7 +23,7 @@ class IbManager(TreeManager):
         return int(number)
 
 
-class IB(MPTTModel):  # type: ignore[misc] # mptt has no types
+class IB(MPTTModel):
     """An introducing broker. Its place here is the one in force now; only `ib.services` changes it.
 
     `lft`, `rght`, `tree_id` and `level` are django-mptt's numbers: for pages, never for money."""

@@ -1,4 +1,6 @@
-"""The walls around the network: one lock, no cycle at any moment, no change of the tree past the service."""
+"""The walls around the network: one lock, no cycle at any moment, no change of the tree past the service.
+
+A plan made while a table was empty is kept by the session; enable_seqscan off keeps it on the indexes."""
 
 from typing import ClassVar
 
@@ -38,7 +40,8 @@ DROP FUNCTION ib_tree_guard();
 
 # Deferred: django-mptt writes numbers first and the parent after them.
 TREE_WHOLE = """
-CREATE FUNCTION ib_tree_whole() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION ib_tree_whole() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
     PERFORM ib_network_lock();
     IF EXISTS (
@@ -78,7 +81,8 @@ DROP FUNCTION ib_tree_whole();
 
 # Walk up from the new link; `during` is the part of its period in which the path so far exists.
 LINK_NO_CYCLE = """
-CREATE FUNCTION ib_link_no_cycle() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION ib_link_no_cycle() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
     PERFORM ib_network_lock();
     IF EXISTS (

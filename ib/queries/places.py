@@ -36,4 +36,5 @@ def agreement_at(*, ib: IB, at: datetime) -> Terms:
 def find_ib_id(user_id: int) -> int | None:
     """Return the id of the IB that the user is, by its own sign-in or its client's, or None."""
     own = IB.objects.filter(Q(user_id=user_id) | Q(client__user_id=user_id))
-    return own.order_by("pk").values_list("pk", flat=True).first()
+    ib_id: int | None = own.order_by("pk").values_list("pk", flat=True).first()
+    return ib_id

@@ -1,6 +1,7 @@
 """Prove that the network is whole: numbers = parents = dated links in force; no cycle, no gap at any moment."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -89,7 +90,7 @@ def _wrong_numbers() -> list[Finding]:
     return [Finding("tree_numbers", row[-1], wrong[row[0]]) for row in rows if row[0] in wrong]
 
 
-def _rows(statement: str, params: dict[str, object] | None = None) -> list[tuple[object, ...]]:
+def _rows(statement: str, params: dict[str, Any] | None = None) -> list[tuple[object, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return list(cursor.fetchall())

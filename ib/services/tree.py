@@ -13,15 +13,19 @@ from ib.services.state import lock_network
 # IBs whose place in the tree is not the one of the dated links at the moment; before its first link, an IB
 # stands where that link will put it.
 _MISPLACED = """
-SELECT i.id, l.parent_id FROM ib_ib i
+WITH candidate AS (
+    SELECT unnest(%(also)s::bigint[]) AS ib_id
+    UNION
+    SELECT ib_id FROM ib_iblink
+    WHERE active_from <= %(moment)s AND active_from > coalesce(%(since)s::timestamptz, '-infinity')
+)
+SELECT i.id, l.parent_id FROM candidate c
+JOIN ib_ib i ON i.id = c.ib_id
 JOIN LATERAL (
     SELECT parent_id FROM ib_iblink WHERE ib_id = i.id
     ORDER BY active_from > %(moment)s, abs(extract(epoch FROM active_from - %(moment)s)) LIMIT 1
 ) l ON true
 WHERE i.parent_id IS DISTINCT FROM l.parent_id
-    AND (i.id = ANY(%(also)s) OR %(since)s::timestamptz IS NULL OR EXISTS (
-        SELECT 1 FROM ib_iblink b WHERE b.ib_id = i.id AND b.active_from > %(since)s AND b.active_from <= %(moment)s
-    ))
 ORDER BY i.id
 """
 
