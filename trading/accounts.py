@@ -18,7 +18,9 @@ from trading.models import AccountSnapshot, MtGroup, TradingAccount
 def register_account(
     *, login: int, client: Client, mt_group: MtGroup, leverage: int, opened_at: datetime, actor: Actor, now: datetime
 ) -> TradingAccount:
-    """Link an account that exists on the MT server to a client; doing it again changes nothing."""
+    """Link an account that exists on the MT server to a client; doing it again changes nothing.
+
+    Deals that were held because nobody had this login are taken by the walker's next round (queries.release_keys)."""
     row, created = TradingAccount.objects.get_or_create(
         server_id=mt_group.server_id, login=login,
         defaults={"client": client, "mt_group": mt_group, "leverage": leverage, "opened_at": opened_at},

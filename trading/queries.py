@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 
@@ -170,9 +170,15 @@ def logins_of(*, server_id: int, keys: Collection[DealKey]) -> dict[DealKey, int
 
 
 def release_keys(*, server_id: int) -> list[DealKey]:
-    """Return the held rows that somebody asked to release."""
-    asked = HeldDeal.objects.filter(server_id=server_id, released_at__isnull=True, release_asked_at__isnull=False)
-    return [DealKey(ticket, leg) for ticket, leg in asked.order_by("pk").values_list("ticket", "leg")]
+    """Return the held rows to read again: somebody asked, or the account or symbol that was missing is here now."""
+    account = TradingAccount.objects.filter(server_id=server_id, login=OuterRef("login"))
+    symbol = Symbol.objects.filter(server_id=server_id, name=OuterRef("detail"))
+    held = HeldDeal.objects.filter(server_id=server_id, released_at__isnull=True).filter(
+        Q(release_asked_at__isnull=False)
+        | Q(reason=HoldReason.UNKNOWN_LOGIN) & Exists(account)
+        | Q(reason=HoldReason.UNKNOWN_SYMBOL) & Exists(symbol)
+    )
+    return [DealKey(ticket, leg) for ticket, leg in held.order_by("pk").values_list("ticket", "leg")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,9 @@ def sync_groups(*, server_id: int, rows: Sequence[GroupRow]) -> int:
 
 @transaction.atomic
 def sync_symbols(*, server_id: int, rows: Sequence[SymbolRow]) -> int:
-    """Add symbols of the MT server that are new here, unclassified; return how many."""
+    """Add symbols of the MT server that are new here, unclassified; return how many.
+
+    Deals that were held because a symbol was unknown are taken by the walker's next round."""
     known = set(Symbol.objects.filter(server_id=server_id).values_list("name", flat=True))
     fresh = [
         Symbol(

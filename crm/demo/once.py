@@ -20,6 +20,7 @@ from crm.demo.setup import SimulatorAddress, add_history_chain, add_staff, conne
 from tenancy.context import broker_context
 from tenancy.services import BrokerSpec, remove_broker
 from trading.models import DealCursor, TradingAccount
+from trading.queries import release_keys
 
 LIVE_TRADES = 50
 GIVE_UP_AFTER_S = 180
@@ -52,9 +53,10 @@ def run_history(*, simulator: SimulatorAddress, code: str, clock: Callable[[], d
 
 
 def _complete_since(moment: datetime) -> bool:
-    """Say whether everything up to this moment of the server is stored and judged."""
+    """Say whether everything up to this moment of the server is stored and judged, and nothing is being released."""
     connection.close_if_unusable_or_obsolete()
-    return DealCursor.objects.filter(complete_until__gte=moment.replace(microsecond=0)).exists()
+    cursor = DealCursor.objects.filter(complete_until__gte=moment.replace(microsecond=0)).first()
+    return cursor is not None and not release_keys(server_id=cursor.pk)
 
 
 def measure_latency(

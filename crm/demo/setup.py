@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from commissions.services import assign_plan, create_plan, publish_plan_version
-
 from access.enums import UserKind
 from access.models import Role, User
 from access.services import create_user, grant_role, set_password
@@ -15,6 +13,7 @@ from access.types import Actor
 from clients.models import Client
 from clients.services import create_client
 from commissions.models import Plan
+from commissions.services import assign_plan, create_plan, publish_plan_version
 from crm.demo.network import HISTORY_CHAIN, IBS, PLANS, SYMBOL_GROUPS, history_terms, symbol_group_of
 from crm.demo.people import person
 from crm.flows.account_flow import sync_configuration
@@ -166,10 +165,10 @@ def _ib(
     user: User | None = None,
 ) -> IB:
     ib = create_ib(
-        code=code, name=name, parent=parent, currency="USD", client=client, user=user, active_from=BEGINNING,
+        code=code, name=name, parent=parent, currency="USD", client=client, user=user, at=BEGINNING,
         actor=_ACTOR, now=now,
     )  # fmt: skip
-    assign_plan(ib=ib, plan=plan, active_from=BEGINNING, actor=_ACTOR, now=now)
+    assign_plan(ib=ib, plan=plan, at=BEGINNING, actor=_ACTOR, now=now)
     return ib
 
 

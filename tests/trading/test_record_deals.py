@@ -8,14 +8,15 @@ from django.db import DatabaseError, transaction
 from access.types import Actor
 from mt4bridge.enums import DealAction, DealEntry
 from mt4bridge.models import MtServer
-from mt4bridge.types import BadRow
+from mt4bridge.types import BadRow, SymbolRow
 from tenancy.models import Broker
-from tests.trading.factories import LOT, deal_row, make_account, make_mt_group, make_server, make_symbol
+from tests.trading.factories import LOT, deal_row, make_account, make_client, make_mt_group, make_server, make_symbol
+from trading.accounts import register_account
 from trading.cursor import get_cursor
 from trading.errors import CursorMoved
 from trading.models import Deal, HeldDeal
 from trading.queries import book_summaries, live_deals, missing_keys, release_keys
-from trading.services import Reading, ask_release, close_vanished_held, record_deals
+from trading.services import Reading, ask_release, close_vanished_held, record_deals, sync_symbols
 from trading.types import BookSummary, DealKey, RecordOutcome
 
 pytestmark = pytest.mark.unit
@@ -195,3 +196,25 @@ def test_books_add_up_from_the_stored_deals(server: MtServer, now: datetime) -> 
     assert book_summaries() == [
         BookSummary(login=1001, currency="USD", balance="1040.00", closed_profit="50.00", swap="-3.00", open=2)
     ]
+
+
+def test_registering_the_account_releases_what_waited_for_it(
+    server: MtServer, now: datetime, system_actor: Actor
+) -> None:
+    record(server, deal_row(1, login=2002), deal_row(2, login=3003), now=now)
+
+    register_account(
+        login=2002, client=make_client(), mt_group=server.groups.get(), leverage=100, opened_at=now, actor=system_actor,
+        now=now,
+    )  # fmt: skip
+
+    assert release_keys(server_id=server.pk) == [DealKey(1, 0)]
+
+
+def test_a_new_symbol_of_the_server_releases_what_waited_for_it(server: MtServer, now: datetime) -> None:
+    record(server, deal_row(1, symbol="XAUUSD"), deal_row(2, symbol="XAGUSD"), now=now)
+    gold = SymbolRow("XAUUSD", "Metals\\XAUUSD", 100 * LOT, 2, "XAU", "USD")
+
+    added = sync_symbols(server_id=server.pk, rows=[gold])
+
+    assert (added, release_keys(server_id=server.pk)) == (1, [DealKey(1, 0)])
