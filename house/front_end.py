@@ -84,7 +84,7 @@ def _ensure_translations(checkout: Checkout) -> None:
 def _ensure_collected(checkout: Checkout, environment: Mapping[str, str], built: str) -> None:
     root = checkout.root
     settings = [root / "crm" / "settings.py", checkout.venv / ".keel-packages"]
-    wanted = hash_of_files([root / "static", *root.glob("*/static"), *settings], extra=built)
+    wanted = hash_of_files([root / "static", *root.glob("[!.]*/static"), *settings], extra=built)
     stamp = checkout.state / "collected"
     if is_stamped(stamp, wanted) and (checkout.state / "static").is_dir():
         return

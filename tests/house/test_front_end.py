@@ -68,6 +68,7 @@ def test_everything_runs_once_and_then_only_what_has_changed(recording_checkout:
 
     ensure_front_end(recording_checkout, os.environ)
     first = calls(recording_checkout)
+    (root / ".run/static/app.css").touch()
     ensure_front_end(recording_checkout, os.environ)
     second = calls(recording_checkout)
     (root / "templates/home.html").write_text('<p class="text-muted">')
