@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,8 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 BROKERS = {"aurora": "Aurora Markets", "borealis": "Borealis FX"}
 
 
+@cache
 def code_key() -> str:
-    """Return a hash over everything that shapes the template: models, migrations, tenancy."""
+    """Return a hash over everything that shapes the template: models, migrations, tenancy. Once a process: a file
+    saved while tests run does not pull the database from under them."""
     digest = hashlib.sha256()
     patterns = (
         "*/migrations/*.py", "*/models*.py", "*/models/*.py", "*/permissions.py", "tenancy/**/*.py", "core/types.py",

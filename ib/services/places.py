@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Min
 
 from access.services import record_audit
@@ -91,14 +91,10 @@ def place_clients(*, places: Mapping[int, int], at: datetime, actor: Actor, now:
     for ib in IB.objects.order_by("pk").filter(pk__in=set(places.values())).annotate(since=Min("links__active_from")):
         if ib.since is None or ib.since > at:
             raise _not_yet_there(ib, ib.since)
-    try:
-        with transaction.atomic():
-            ClientLink.objects.bulk_create(
-                [ClientLink(client_id=client_id, ib_id=ib_id, active_from=at) for client_id, ib_id in places.items()],
-                batch_size=10_000,
-            )
-    except IntegrityError as error:
-        raise AlreadyPlaced(subject="—") from error
+    ClientLink.objects.bulk_create(
+        [ClientLink(client_id=client_id, ib_id=ib_id, active_from=at) for client_id, ib_id in places.items()],
+        batch_size=10_000,
+    )
     bump(span=Span(at, None))
     record_audit(
         actor=actor, action="ib.place_clients", object_type="client", object_id="", before=None,

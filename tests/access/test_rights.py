@@ -169,3 +169,18 @@ def test_password_is_stored_as_argon2_and_not_in_the_trail(staff: User, system_a
     assert row.password.startswith("argon2$argon2id$")
     assert row.check_password(GOOD_PASSWORD)
     assert all(GOOD_PASSWORD not in f"{event.before}{event.after}" for event in AuditEvent.objects.all())
+
+
+def test_changed_role_counts_at_the_next_request(staff: User, system_actor: Actor, now: datetime) -> None:
+    role = create_role(code="v", name="V", rights=["ib.view_ib"], actor=system_actor, now=now)
+    grant_role(user=staff, role=role, actor=system_actor, now=now)
+
+    set_role_rights(role=role, rights=["ib.view_ib", "clients.view_client"], actor=system_actor, now=now)
+
+    assert actor_for(staff).rights == {"ib.view_ib", "clients.view_client"}
+    event = AuditEvent.objects.values("before", "after").get(action="access.set_role_rights")
+    assert event == {
+        "before": {"rights": ["ib.view_ib"]},
+        "after": {"code": "v", "rights": ["clients.view_client", "ib.view_ib"]},
+    }
+    assert role in roles_visible_to(system_actor)

@@ -362,3 +362,27 @@ def test_rebuild_repairs_numbers(broker: Broker) -> None:
     assert rebuild_tree() == 1
 
     assert numbers() == {"top": (1, 4, 0), "sub": (2, 3, 1)}
+
+
+def test_move_to_before_its_first_place_lets_the_ib_begin_earlier(broker: Broker) -> None:
+    top, sub = make_ib("top", at=BEFORE), make_ib("sub")
+
+    _move(sub, top, BEFORE)
+
+    assert _places(sub) == [("top", BEFORE, START), (None, START, None)]
+    assert IB.objects.get(code="sub").parent is None
+
+
+def test_placing_somebody_where_they_are_is_refused(broker: Broker) -> None:
+    ib, late = make_ib("one"), make_ib("late", at=APRIL)
+    client = make_client()
+    account = make_account(client)
+    _place(client, ib)
+    move_account(account=account, ib=None, at=START, actor=ACTOR, now=MARCH)
+
+    with pytest.raises(AlreadyThere, match=client.code):
+        _place(client, ib, MARCH)
+    with pytest.raises(AlreadyThere, match="1001"):
+        move_account(account=account, ib=None, at=MARCH, actor=ACTOR, now=MARCH)
+    with pytest.raises(ParentNotYetThere, match="late is in the network from 2026-04-01"):
+        place_clients(places={make_client().pk: late.pk}, at=MARCH, actor=ACTOR, now=MARCH)

@@ -71,3 +71,14 @@ def test_snapshot_costs_the_same_whatever_the_size(
 
 def _rows(periods: object) -> list[tuple[int, int, int, int]]:
     return list(zip(periods.subject, periods.target, periods.start_us, periods.end_us, strict=True))
+
+
+def test_snapshot_of_a_network_that_never_rests_is_read_under_its_lock(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = make_ib("top")
+    monkeypatch.setattr("ib.queries.snapshot._TRIES_WITHOUT_LOCK", 0)
+
+    snapshot = network_snapshot()
+
+    assert (snapshot.version, snapshot.ibs) == (network_version(), {top.pk: IbFacts("top", "USD")})
