@@ -89,6 +89,7 @@ def set_status(*, broker: Broker, wanted: BrokerStatus) -> Broker:
 def remove_broker(broker: Broker) -> None:
     """Remove a broker with its schema, role and hosts. For scratch brokers and after an export."""
     with public_context():
+        Broker.objects.filter(pk=broker.pk).update(status=BrokerStatus.SUSPENDED)  # no new task or page starts
         drop_schema(broker.schema_name)
         broker.delete()
 
