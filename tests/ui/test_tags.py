@@ -19,18 +19,18 @@ def shown(source: str, **context: Any) -> str:
 
 def test_money_shows_cents_and_what_lies_beyond_them() -> None:
     assert shown("{{ m|money }}", m=Money(Decimal("1234.56789"), "USD")) == (
-        '<span class="num">1,234.56<span class="frac">789</span></span><span class="ccy">USD</span>'
+        '<span class="num">1,234.56<span class="frac">789</span></span> <span class="ccy">USD</span>'
     )
 
 
 def test_money_takes_the_minor_unit_of_its_currency() -> None:
-    assert shown('{{ m|money:"JPY" }}', m=Decimal(1500)) == '<span class="num">1,500</span><span class="ccy">JPY</span>'
+    assert shown('{{ m|money:"JPY" }}', m=Decimal(1500)) == '<span class="num">1,500</span> <span class="ccy">JPY</span>'
 
 
 def test_rounded_cuts_to_the_minor_unit() -> None:
     assert (
         shown('{{ m|rounded:"USD" }}', m=Decimal("10.005"))
-        == '<span class="num">10.00</span><span class="ccy">USD</span>'
+        == '<span class="num">10.00</span> <span class="ccy">USD</span>'
     )
 
 

@@ -58,7 +58,7 @@ def money(value: Money | Decimal | int | None, currency: str = "") -> SafeString
         return DASH
     amount, code = _amount(value, currency)
     return format_html(
-        '<span class="num">{}</span><span class="ccy">{}</span>', exact(amount, minor_digits(code)), code
+        '<span class="num">{}</span> <span class="ccy">{}</span>', exact(amount, minor_digits(code)), code
     )
 
 
@@ -69,7 +69,7 @@ def rounded(value: Money | Decimal | int | None, currency: str = "") -> SafeStri
         return DASH
     amount, code = _amount(value, currency)
     return format_html(
-        '<span class="num">{}</span><span class="ccy">{}</span>', numbers.fixed(amount, minor_digits(code)), code
+        '<span class="num">{}</span> <span class="ccy">{}</span>', numbers.fixed(amount, minor_digits(code)), code
     )
 
 
@@ -82,7 +82,7 @@ def signed(value: Money | Decimal | int | None, currency: str = "") -> SafeStrin
     direction = "pos" if amount > 0 else "neg" if amount < 0 else ""
     plus = "+" if amount > 0 else ""
     text = format_html('<span class="num {}">{}{}</span>', direction, plus, exact(amount, minor_digits(code)))
-    return format_html('{}<span class="ccy">{}</span>', text, code) if code else text
+    return format_html('{} <span class="ccy">{}</span>', text, code) if code else text
 
 
 @register.filter

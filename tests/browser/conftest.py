@@ -1,0 +1,200 @@
+"""A running web server with a broker to look at, and the installed Chromium to look with."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from access.enums import UserKind
+from access.models import Role
+from access.services import create_user, grant_role
+from house.browser import find_browser
+from house.keel_processes import processes
+from house.ports import free_port
+from mt4bridge.types import AccountState, PositionRow
+from tests.conftest import _use_database, get_broker
+from tests.databases import ROOT, cloned_database, urls_for
+from tests.portal.book import OPENED, PASSWORD, SYSTEM, open_book
+from trading.accounts import store_snapshots
+from trading.models import TradingAccount
+
+HOST = "aurora.localhost"
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+SIZES = {390: 844, 1440: 900}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The web server's address, and addresses of things that pages are about."""
+
+    base: str
+    account_path: str
+    why_path: str
+
+
+@dataclass
+class Visit:
+    """One page of the browser with everything that it complained about."""
+
+    page: Page
+    site: Site
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.site.base + path)
+        self.page.wait_for_load_state("networkidle")
+
+
+@pytest.fixture(scope="session")
+def site(
+    django_db_setup: None, django_db_blocker: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """Serve a judged book from a database of its own, as in production: no debug mode, hashed and packed files."""
+    if not (ROOT / "static" / "build" / "app.css").exists():
+        _missing("the front-end is not built; ./run test builds it")
+    before = connection.settings_dict["NAME"]
+    with cloned_database() as name, django_db_blocker.unblock():
+        _use_database(name)
+        connection.set_tenant(get_broker("aurora"))
+        account, deal_id = _fill(datetime.now(UTC))
+        _use_database(before)
+        state = tmp_path_factory.mktemp("state")
+        environment = {**urls_for(name), "KEEL_DEBUG": "0", "KEEL_STATE_DIR": str(state)}
+        _collect_static(environment)
+        port = free_port()
+        with processes(["web"], environment, web_port=port):
+            yield Site(f"http://{HOST}:{port}", f"/accounts/{account.pk}/", f"/partner/rebates/{deal_id}/")
+
+
+@pytest.fixture(scope="module")
+def chromium(site: Site) -> Iterator[Browser]:
+    """Start the installed Chromium; without one the tests are skipped, in CI they fail."""
+    path = find_browser()
+    if path is None:
+        _missing("no Chromium is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def cookies(chromium: Browser, site: Site) -> Callable[[str], list[dict[str, str]]]:
+    """Return the cookies of a person who signed in through the form; once for each person."""
+    known: dict[str, list[dict[str, str]]] = {}
+
+    def of(person: str) -> list[dict[str, str]]:
+        if person not in known:
+            context = chromium.new_context()
+            page = context.new_page()
+            page.goto(f"{site.base}/sign-in/")
+            page.fill("[name=email]", f"{person}@example.com")
+            page.fill("[name=password]", PASSWORD)
+            page.click("form[novalidate] [type=submit]")
+            page.wait_for_url(lambda url: "sign-in" not in url)
+            known[person] = [each for each in context.cookies() if each["name"] == "session"]
+            context.close()
+        return known[person]
+
+    return of
+
+
+@pytest.fixture
+def visit(
+    chromium: Browser, site: Site, cookies: Callable[[str], list[dict[str, str]]]
+) -> Iterator[Callable[..., Visit]]:
+    """Return an opener of pages for a person, a width, a theme and a language."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(person: str = "", *, width: int = 1440, theme: str = "light", language: str = "en") -> Visit:
+        context = chromium.new_context(viewport={"width": width, "height": SIZES[width]}, locale="en-GB")
+        contexts.append(context)
+        chosen = [{"name": "theme", "value": theme}, {"name": "django_language", "value": language}]
+        context.add_cookies([{**each, "url": site.base} for each in chosen])
+        if person:
+            context.add_cookies(cookies(person))
+        return _watched(context.new_page(), site)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def _watched(page: Page, site: Site) -> Visit:
+    visit = Visit(page, site)
+    page.on("console", lambda message: message.type in {"error", "warning"} and visit.complaints.append(message.text))
+    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    return visit
+
+
+def _missing(what: str) -> None:
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(f"Browser tests must run in CI, but {what}.")
+    pytest.skip(f"Browser tests cannot run: {what}.")
+
+
+def _collect_static(environment: dict[str, str]) -> None:
+    command = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True, timeout=120)
+
+
+def _fill(now: datetime) -> tuple[TradingAccount, int]:
+    """Fill the broker in force: three IBs, clients who traded for weeks, one who signs in, staff with every right."""
+    book = open_book()
+    trader = create_user(
+        email="trader@example.com",
+        name="Chen Wei Ling",
+        kind=UserKind.CLIENT,
+        password=PASSWORD,
+        actor=SYSTEM,
+        now=OPENED,
+    )
+    accounts = [
+        book.add_client("Amir Haddad", "leaf"),
+        book.add_client("王雪梅", "sub"),
+        book.add_client("Thabo Nkosi", "master"),
+    ]
+    own = book.add_client("Chen Wei Ling", "master", user=trader)
+    for day in range(40):
+        for number, account in enumerate([*accounts, own]):
+            book.trade(
+                account, lots=f"0.{1 + (day * 7 + number * 3) % 9}", at=now - timedelta(days=day, hours=1 + number)
+            )
+    held_short = book.trade(accounts[0], lots="3", at=now - timedelta(minutes=30), held=timedelta(seconds=5))
+    paid = book.trade(accounts[0], lots="2", at=now - timedelta(minutes=20))
+    book.judge(now=now)
+    book.server.cursor.refresh_from_db()
+    book.server.cursor.complete_until = now
+    book.server.cursor.save(update_fields=["complete_until"])
+    _tell_state(own, now)
+    _add_staff()
+    assert held_short.pk < paid.pk
+    return own, paid.pk
+
+
+def _tell_state(account: TradingAccount, now: datetime) -> None:
+    state = AccountState(
+        login=account.login, balance=Decimal("10450.22"), credit=Decimal(0), equity=Decimal("10462.42"),
+        margin=Decimal("50.00"), margin_free=Decimal("10412.42"), floating=Decimal("12.20"), currency_digits=2,
+    )  # fmt: skip
+    position = PositionRow(
+        position=771, login=account.login, symbol="EURUSD", action=0, volume_e8=10_000_000,
+        price_open_e8=110_000_000, price_current_e8=110_125_000, profit=Decimal("12.50"), swap=Decimal("-0.30"),
+        opened_at=now - timedelta(hours=3),
+    )  # fmt: skip
+    store_snapshots(server_id=account.server_id, states=[state], positions=[position], now=now)
+
+
+def _add_staff() -> None:
+    staff = create_user(
+        email="dana@example.com", name="Dana Kim", kind=UserKind.STAFF, password=PASSWORD, actor=SYSTEM, now=OPENED
+    )
+    for role in Role.objects.order_by("pk"):
+        grant_role(user=staff, role=role, actor=SYSTEM, now=OPENED)

@@ -1,0 +1,77 @@
+"""Every page in every theme, language and width: accessible, within the policy, no wider than the screen, light."""
+
+import gzip
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+
+from tests.browser.conftest import SIZES, Visit
+from tests.databases import ROOT
+
+pytestmark = pytest.mark.browser
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PARTNER = ["/partner/", "/partner/rebates/", "/partner/rebates/?client=nobody", "/partner/plan/", "{why}"]
+TRADER = ["/accounts/", "{account}"]
+STAFF = [
+    "/office/", "/office/held/", "/office/symbols/", "/office/mt-groups/", "/office/approvals/", "/office/clients/",
+    "/office/ibs/", "/office/plans/", "/office/ledger/", "/office/audit/", "/office/search/?q=EURUSD",
+]  # fmt: skip
+PAGES = {"": ["/sign-in/", "/nothing-here/"], "master": PARTNER, "trader": TRADER, "dana": STAFF}
+LOOKS = list(product(("light", "dark"), ("en", "zh-hans", "zh-hant"), SIZES))
+MOST_KB = {"/partner/": 120, "/office/": 120, "/accounts/": 110}
+FIND_FAULTS = """
+rules => axe.run(document, {runOnly: rules}).then(result => result.violations.flatMap(violation =>
+    violation.nodes.map(node => `${violation.id}: ${node.html.slice(0, 120)} | ${node.any[0]?.message ?? ''}`)))
+"""
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    path = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    assert path.exists(), "axe-core is missing: ./run test installs it"
+    return path.read_text()
+
+
+@pytest.mark.parametrize(("theme", "language", "width"), LOOKS)
+@pytest.mark.parametrize("person", PAGES)
+def test_pages_are_accessible_within_the_policy_and_the_screen(
+    visit: Callable[..., Visit], axe: str, person: str, theme: str, language: str, width: int
+) -> None:
+    opened = visit(person, theme=theme, language=language, width=width)
+    faults = []
+    for name in PAGES[person]:
+        path = name.format(why=opened.site.why_path, account=opened.site.account_path)
+        opened.go(path)
+        opened.page.evaluate(axe)
+        faults += [f"{path}: {fault}" for fault in opened.page.evaluate(FIND_FAULTS, RULES)]
+        wide = opened.page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            faults.append(f"{path}: {wide} pixels wide on a screen of {width}")
+    expected = "status of 404"  # the browser's own line about the page that is not there
+    faults += [complaint for complaint in opened.complaints if expected not in complaint]
+
+    assert faults == []
+
+
+@pytest.mark.parametrize(("person", "path"), [("master", "/partner/"), ("dana", "/office/"), ("trader", "/accounts/")])
+def test_a_first_visit_is_light(visit: Callable[..., Visit], person: str, path: str) -> None:
+    opened = visit(person)
+    session = opened.page.context.new_cdp_session(opened.page)
+    session.send("Network.enable")
+    received: list[float] = []
+    session.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
+
+    opened.go(path)
+
+    assert sum(received) / 1024 <= MOST_KB[path]
+    assert len(received) <= 10
+
+
+def test_script_and_styles_stay_small() -> None:
+    packed = gzip.compress((ROOT / "static" / "build" / "app.js").read_bytes(), 9)
+    styles = gzip.compress((ROOT / "static" / "build" / "app.css").read_bytes(), 9)
+
+    assert len(packed) <= 15 * 1024
+    assert len(styles) <= 30 * 1024
