@@ -32,7 +32,7 @@ def told(event: AuditEvent) -> Told:
 
 
 def _fields(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    return [(name, _text(value)) for name, value in (values or {}).items()]
+    return [(name, _text(value)) for name, value in sorted((values or {}).items())]
 
 
 def _text(value: Any) -> str:

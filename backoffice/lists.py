@@ -3,11 +3,17 @@
 from typing import TypeVar
 
 from django.db.models import Model, Q, QuerySet
+from django.http import QueryDict
 
 from ui.paging import Cursor, Page, page_of
 
 SIZE = 50
 Row = TypeVar("Row", bound=Model)
+
+
+def read_text(values: QueryDict, name: str, *, most: int) -> str:
+    """Return a short text of an address, trimmed; PostgreSQL refuses NUL, so it is taken out."""
+    return values.get(name, "").replace("\x00", "").strip()[:most]
 
 
 def newest_first(rows: QuerySet[Row], *, time: str, before: str, size: int = SIZE) -> Page[Row]:

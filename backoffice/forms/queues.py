@@ -1,6 +1,5 @@
 """Forms of the queues."""
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -54,7 +53,7 @@ class LotFactorForm(forms.Form):
     """A lot factor, and the group's name typed as confirmation."""
 
     lot_factor = forms.DecimalField(
-        label=_("A lot of this group counts"), max_digits=18, decimal_places=8, min_value=Decimal("0.00000001"),
+        label=_("A lot of this group counts"), max_digits=18, decimal_places=8,
         help_text=_("1 for standard accounts, 0.01 for cent accounts."),
         widget=forms.TextInput({"class": "input num", "inputmode": "decimal", "autocomplete": "off"}),
     )  # fmt: skip

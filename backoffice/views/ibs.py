@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from access.decorators import ActorRequest, requires
 from backoffice.forms.network import MoveIbForm
+from backoffice.lists import read_text
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
 from commissions.staff import judged_count, plan_assignments, plans_in_force
 from core.errors import DomainError
@@ -31,7 +32,7 @@ CLIENTS_SHOWN = 25
 @require_safe
 def ib_list(request: ActorRequest) -> HttpResponse:
     """Show the top of the network, or the IBs that a search finds."""
-    words = request.GET.get("q", "").strip()[:100]
+    words = read_text(request.GET, "q", most=100)
     context = {"q": words, "found": _found(request, words), **_level(request, None)}
     return show(request, "ibs/list.html", context, nav="ibs", part="ibs/_list.html")
 
@@ -46,7 +47,7 @@ def _found(request: ActorRequest, words: str) -> list[IB]:
 def _level(request: ActorRequest, ib: IB | None) -> dict[str, object]:
     """Return one page of the IBs below one, with their plans."""
     now = timezone.now()
-    after = request.GET.get("after", "")[:40]
+    after = read_text(request.GET, "after", most=40)
     shown_before = _whole(request, "shown", least=0)
     page = children(ib_id=ib.pk if ib else None, at=now, limit=LEVEL_SIZE, after=after)
     plans = plans_in_force(ib_ids=[row.ib_id for row in page.rows], at=now)

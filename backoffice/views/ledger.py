@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from access.decorators import ActorRequest, requires
 from access.types import Actor
 from backoffice.forms.ledger import LedgerFilter, read_place
+from backoffice.lists import read_text
 from backoffice.owners import Owner, owners_of
 from backoffice.shell import UNPROCESSABLE, show
 from commissions.staff import find_batch
@@ -35,7 +36,7 @@ SIZE = 50
 def ledger_page(request: ActorRequest) -> HttpResponse:
     """Show the trial balance of each currency with its proof, and the ledger accounts by code."""
     form = LedgerFilter(request.GET)
-    after = request.GET.get("after", "")[:120]
+    after = read_text(request.GET, "after", most=120)
     found = form.narrow(ledger_accounts_visible_to(request.actor)).filter(code__gt=after)
     accounts = list(found.order_by("code")[: SIZE + 1])
     shown = accounts[:SIZE]

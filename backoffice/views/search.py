@@ -6,6 +6,7 @@ from django.views.decorators.http import require_safe
 
 from access.decorators import ActorRequest, requires
 from backoffice.forms.clients import MAX_LOGIN_DIGITS, matching
+from backoffice.lists import read_text
 from backoffice.shell import show
 from clients.queries import clients_visible_to
 from ib.queries import ibs_visible_to
@@ -18,7 +19,7 @@ EACH = 6
 @require_safe
 def search(request: ActorRequest) -> HttpResponse:
     """Find what the person may see: at most some of each kind, five statements."""
-    words = request.GET.get("q", "").strip()[:100]
+    words = read_text(request.GET, "q", most=100)
     context = {"q": words, "clients": [], "ibs": [], "accounts": [], "deals": []}
     if words:
         context |= _by_words(request, words)

@@ -39,7 +39,12 @@ def new_staff(broker: Broker) -> Callable[..., User]:
     def make(name: str = "Dana Kim", *, rights: tuple[str, ...] = ALL_RIGHTS) -> User:
         mailbox = name.lower().replace(" ", ".")
         user = create_user(
-            email=f"{mailbox}@aurora.example", name=name, kind=UserKind.STAFF, password=PASSWORD, actor=SYSTEM, now=OPENED
+            email=f"{mailbox}@aurora.example",
+            name=name,
+            kind=UserKind.STAFF,
+            password=PASSWORD,
+            actor=SYSTEM,
+            now=OPENED,
         )
         role = create_role(code=mailbox.replace(".", "-"), name=name, rights=rights, actor=SYSTEM, now=OPENED)
         grant_role(user=user, role=role, actor=SYSTEM, now=OPENED)

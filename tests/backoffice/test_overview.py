@@ -1,0 +1,129 @@
+"""The overview: what needs a decision, and how each MT server stands."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from commissions.models import IbDay, Payee
+from mt4bridge.models import MtServer
+from tests.backoffice.conftest import OPENED, Network
+from tests.backoffice.pages import fragment, text_of, tree
+from trading.models import DealCursor, HeldDeal, MtGroup, Symbol
+
+pytestmark = pytest.mark.integration
+
+PAGE = "/office/"
+COST = 10  # statements: session, user, rights, six of the page, and the menu's
+
+
+def hold(server: MtServer, ticket: int) -> HeldDeal:
+    return HeldDeal.objects.create(
+        server=server, ticket=ticket, login=7, reason="unknown_login", payload={"symbol": "EURUSD"}, held_at=OPENED
+    )
+
+
+def cards(page: object) -> dict[str, str]:
+    found = page.xpath("//a[contains(@class, 'kpi')]")
+    return {text_of(card[0]): " ".join(text_of(part) for part in card[1:]) for card in found}
+
+
+def test_cards_count_what_waits(office: Browser, server: MtServer) -> None:
+    hold(server, 1)
+    hold(server, 2)
+    Symbol.objects.create(server=server, name="GER40", contract_size_e8=10**8, digits=1, quote_currency="EUR")
+    MtGroup.objects.create(server=server, name="real\\cent", currency="USC")
+
+    page = tree(office.get(PAGE))
+
+    assert cards(page) == {
+        "Held deals": "2 Wait to be read again",
+        "Unclassified symbols": "1 Need a symbol group",
+        "Groups without lot factor": "1 Their deals wait",
+        "Approvals": "0 Nobody waits for you",
+    }
+
+
+def test_menu_shows_the_counts_beside_their_queues(office: Browser, server: MtServer) -> None:
+    hold(server, 1)
+
+    menu = tree(office.get(PAGE)).xpath("//aside//nav")[0]
+
+    assert [text_of(link) for link in menu.xpath(".//a")] == [
+        "Overview", "Held deals1", "Symbols", "MT groups", "Approvals", "All clients", "Introducing brokers",
+        "Rebate plans", "Ledger", "Audit trail",
+    ]  # fmt: skip
+
+
+def test_a_failing_server_says_what_is_wrong_in_words(office: Browser, server: MtServer) -> None:
+    MtServer.objects.filter(pk=server.pk).update(
+        failures=2, last_error_code="wrong_password", last_error_fields={"login": 1000}, last_error_at=timezone.now()
+    )
+
+    page = tree(office.get(PAGE))
+
+    assert text_of(page.xpath("//*[@role='note']//p")[0]) == (
+        "The trading server refuses manager 1000: the API password or the manager's right to connect is wrong. "
+        "Set the password again; it is not the master password."
+    )
+    assert "Not reachable" in text_of(page.xpath("//section[.//h2='Aurora-Live']")[0])
+
+
+def test_a_server_is_complete_until_a_moment_of_its_own_clock(office: Browser, server: MtServer) -> None:
+    until = datetime(2026, 3, 2, 12, 0, 7, tzinfo=UTC)  # New York winter + 7 h: two hours ahead of UTC
+    MtServer.objects.filter(pk=server.pk).update(last_ok_at=timezone.now())
+    DealCursor.objects.create(server=server, complete_until=until)
+
+    panel = tree(office.get(PAGE)).xpath("//section[.//h2='Aurora-Live']")[0]
+
+    labels = [text_of(name) for name in panel.xpath(".//dt")]
+    values = dict(zip(labels, [text_of(value) for value in panel.xpath(".//dd")], strict=True))
+    assert values["Complete until (server time)"] == "14:00:07 2026-03-02"
+    assert values["Deals stored"] == "0"
+    assert values["Held"] == "none"
+    assert "Connected" in text_of(panel)
+
+
+def test_rebate_of_today_sums_all_payees_unrounded(office: Browser, network: Network) -> None:
+    payee = Payee.objects.create(kind="ib", ib=network.grace, currency="USD", ledger_account_id=1)
+    today = timezone.now().date()
+    for day, amount in ((today, "12.34567891"), (today, "-2.00000001"), (date(2026, 1, 5), "900")):
+        IbDay.objects.create(
+            payee_id=payee.pk, day=day, period=day.replace(day=1), symbol_group_id=0, via_ib_id=0,
+            via_account_id=1 if amount.startswith("-") else 2, deals=1, amount=Decimal(amount), lots=Decimal(1),
+        )  # fmt: skip
+
+    card = tree(office.get(PAGE)).xpath("//div[contains(@class, 'kpi')]")[0]
+
+    assert text_of(card.xpath(".//p[@class='val']")[0]) == "10.3456789 USD"
+
+
+def test_polling_gets_304_until_something_changes(office: Browser, server: MtServer) -> None:
+    tag = office.get(PAGE).headers["HX-PTag"]
+
+    unchanged = fragment(office, PAGE, **{"HX-PTag": tag})
+    hold(server, 1)
+    changed = fragment(office, PAGE, **{"HX-PTag": tag})
+
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert changed.status_code == 200
+    assert changed.headers["HX-PTag"] != tag
+    assert cards(tree(changed))["Held deals"] == "1 Wait to be read again"
+    assert b"<aside" not in changed.content
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_overview_costs_the_same_for_1_and_3_servers(office: Browser, broker: object, count: int) -> None:
+    for number in range(count):
+        row = MtServer.objects.create(name=f"MT{number}", address="a:1", manager_login=1, history_from=OPENED)
+        DealCursor.objects.create(server=row, complete_until=OPENED)
+    office.get(PAGE)
+
+    with CaptureQueriesContext(connection) as queries:
+        office.get(PAGE)
+
+    assert len(queries) == COST
