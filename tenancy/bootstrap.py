@@ -57,7 +57,10 @@ def create_database(*, admin_url: str, name: str, template: str | None = None) -
             if template:
                 statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
             else:
-                statement += sql.SQL(" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'")
+                statement += sql.SQL(
+                    " TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' "
+                    "LC_COLLATE 'C' LC_CTYPE 'C'"
+                )
             cursor.execute(statement)
     finally:
         connection.close()

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from access.enums import UserKind
 from access.models import Role, User
 from access.services import create_user, grant_role, set_password
@@ -37,7 +39,7 @@ STAFF = (
     ("ines.duarte", "Ines Duarte", "finance"),
     ("ravi.menon", "Ravi Menon", "support"),
 )
-FX = {"EUR": "1.08", "GBP": "1.27", "AUD": "0.66", "NZD": "0.61"}  # USD for one unit
+FX = {"USC": "0.01", "EUR": "1.08", "GBP": "1.27", "AUD": "0.66", "NZD": "0.61"}  # USD for one unit
 FX_INVERSE = {"JPY": "149.5", "CHF": "0.88", "CAD": "1.36"}  # units for one USD
 _PEOPLE_WITHOUT_IB = 6  # every sixth client of the demo came by itself
 _ACTOR = Actor.system("demo")
@@ -81,6 +83,7 @@ def fill_demo_broker(*, simulator: SimulatorAddress, domain: str, password: str,
     add_clients(gateway=gateway, ibs=ibs, domain=domain, password=password, now=now)
 
 
+@transaction.atomic
 def add_staff(*, domain: str, password: str, now: datetime) -> None:
     for mailbox, name, role in STAFF:
         user, created = _user(f"{mailbox}@{domain}", name, UserKind.STAFF, password, now)
@@ -129,6 +132,7 @@ def _publish_rates() -> None:
         publish_fx_rate(base="USD", quote=currency, rate=Decimal(rate), at=BEGINNING, now=BEGINNING)
 
 
+@transaction.atomic
 def add_network(*, domain: str, password: str, now: datetime) -> list[IB]:
     """Add the demo's plans and IBs, each with a sign-in."""
     plans = {code: _plan(code, name, terms, now) for code, (name, terms) in PLANS.items()}
@@ -179,11 +183,12 @@ def add_clients(*, gateway: TradingServer, ibs: list[IB], domain: str, password:
     groups = {group.name: group for group in MtGroup.objects.filter(server=server)}
     for number, row in enumerate(row for row in gateway.users() if row.login not in known):
         name, country = person(number + len(IBS))
-        user, _created = _user(f"client{row.login}@{domain}", name, UserKind.CLIENT, password, now)
-        client = create_client(name=name, email=user.email, country=country, user=user, actor=_ACTOR, now=now)
-        _register(row, client, groups, now)
-        if number % _PEOPLE_WITHOUT_IB:
-            move_client(client=client, ib=ibs[number * 7 % len(ibs)], at=BEGINNING, actor=_ACTOR, now=now)
+        with transaction.atomic():
+            user, _created = _user(f"client{row.login}@{domain}", name, UserKind.CLIENT, password, now)
+            client = create_client(name=name, email=user.email, country=country, user=user, actor=_ACTOR, now=now)
+            if number % _PEOPLE_WITHOUT_IB:
+                move_client(client=client, ib=ibs[number * 7 % len(ibs)], at=BEGINNING, actor=_ACTOR, now=now)
+            _register(row, client, groups, now)
 
 
 def _register(row: UserRow, client: Client, groups: Mapping[str, MtGroup], now: datetime) -> None:
@@ -212,8 +217,8 @@ def add_history_chain(*, gateway: TradingServer, now: datetime, password: str = 
 
 def _link_users(rows: Iterable[UserRow], ib: IB, groups: Mapping[str, MtGroup], now: datetime) -> None:
     for row in rows:
-        client = create_client(
-            name=row.name or str(row.login), email=f"{row.login}@history.example", actor=_ACTOR, now=now
-        )
-        _register(row, client, groups, now)
-        move_client(client=client, ib=ib, at=BEGINNING, actor=_ACTOR, now=now)
+        with transaction.atomic():
+            email = f"{row.login}@history.example"
+            client = create_client(name=row.name or str(row.login), email=email, actor=_ACTOR, now=now)
+            move_client(client=client, ib=ib, at=BEGINNING, actor=_ACTOR, now=now)
+            _register(row, client, groups, now)

@@ -7,8 +7,11 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
+from access.services import expire_approvals, sweep_sign_in_attempts
 from core import jobs
 from crm.flows import account_flow, deal_flow
+from ib.queries import verify_network
+from ledger.verify import verify_ledger
 from mt4bridge.errors import BridgeError
 from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
@@ -66,6 +69,27 @@ def wake_jobs(**_: Any) -> None:
 def run_jobs(**_: Any) -> None:
     """Run what is due in one broker's job queue."""
     jobs.run_due(now=timezone.now())
+
+
+@shared_task(base=PlatformTask, name="crm.flows.tasks.wake_upkeep")
+def wake_upkeep(**_: Any) -> None:
+    """Ring for the nightly upkeep of every broker."""
+    for _broker in each_broker(reason="each broker is checked and swept every night"):
+        upkeep.apply_async()
+
+
+@shared_task(base=BrokerTask, name="crm.flows.tasks.upkeep")
+def upkeep(**_: Any) -> None:
+    """Close what nobody decided, sweep what nobody needs, and report what must not be.
+
+    A finding is logged as an error: somebody has to look at it."""
+    now = timezone.now()
+    expire_approvals(now=now)
+    sweep_sign_in_attempts(now=now)
+    for finding in verify_network(now=now):
+        logger.error("the network is not whole: %s", finding)
+    for difference in verify_ledger():
+        logger.error("the ledger does not add up: %s", difference)
 
 
 def _with_gateway(server_id: int, *steps: Any) -> None:

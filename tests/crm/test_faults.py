@@ -27,8 +27,8 @@ os._exit(0)  # without leaving the block, which would drop the clone
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, dict[str, str]]]:
-    with own_servers(tmp_path_factory.mktemp("servers")) as found:
+def servers() -> Iterator[tuple[Any, dict[str, str]]]:
+    with own_servers() as found:
         yield found
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,17 +71,20 @@ class World:
 
 
 @contextmanager
-def own_servers(state: Path) -> Iterator[tuple[Checkout, dict[str, str]]]:
-    """Run a PostgreSQL and a Valkey that nobody else uses."""
-    (state / "logs").mkdir(parents=True, exist_ok=True)
-    checkout = Checkout(root=ROOT, state=state)
-    ensure_postgres(checkout)
-    ensure_valkey(checkout)
-    try:
-        yield checkout, addresses(checkout)
-    finally:
-        stop_valkey(checkout)
-        stop_postgres(checkout)
+def own_servers() -> Iterator[tuple[Checkout, dict[str, str]]]:
+    """Run a PostgreSQL and a Valkey that nobody else uses, in a place that PostgreSQL's own user reaches."""
+    with tempfile.TemporaryDirectory(prefix="keel-test-", dir="/var/tmp", ignore_cleanup_errors=True) as home:
+        state = Path(home)
+        state.chmod(0o711)
+        (state / "logs").mkdir()
+        checkout = Checkout(root=ROOT, state=state)
+        ensure_postgres(checkout)
+        ensure_valkey(checkout)
+        try:
+            yield checkout, addresses(checkout)
+        finally:
+            stop_valkey(checkout)
+            stop_postgres(checkout)
 
 
 def addresses(checkout: Checkout) -> dict[str, str]:
