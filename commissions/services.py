@@ -110,7 +110,9 @@ def assign_plan(*, ib: IB, plan: Plan | None, at: datetime, actor: Actor, now: d
     end = current.active_to if current else following
     if current is not None:
         _end(current, at)
-    assignment = plan and PlanAssignment.objects.create(ib=ib, plan=plan, active_from=at, active_to=end)
+    assignment = None
+    if plan is not None:
+        assignment = PlanAssignment.objects.create(ib=ib, plan=plan, active_from=at, active_to=end)
     PlanChange.objects.create(version=number, ib=ib, affected_from=at, affected_to=end, recorded_at=now)
     record_audit(
         actor=actor, action="commissions.assign_plan", object_type="ib", object_id=ib.pk,

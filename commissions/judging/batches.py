@@ -16,7 +16,7 @@ from commissions.judging.columns import Rows
 from commissions.judging.compute import judge_trades
 from commissions.judging.deals import is_trade, read_new, read_newest
 from commissions.judging.dependents import dependents_of_late, dependents_of_revised
-from commissions.judging.judged import Judged
+from commissions.judging.judged import Judged, chosen
 from commissions.judging.previous import (
     Standing,
     computed_standings,
@@ -121,8 +121,7 @@ def _split(rows: Rows, cursor: DealCursor) -> tuple[Rows, set[int]]:
 
     Those are edited and deleted ones, and what depends on them or on a deal that arrived late."""
     revised = set(rows["root"][rows["revision"] > 0].tolist())
-    trades = rows[is_trade(rows)]
-    fresh = trades[(trades["revision"] == 0) & ~np.isin(trades["root"], list(revised))]
+    fresh = chosen(rows, is_trade(rows) & (rows["revision"] == 0) & ~np.isin(rows["root"], list(revised)))
     again = revised | dependents_of_revised(revised, judged_id=cursor.judged_id)
     if cursor.judged_high_at is not None:
         again |= dependents_of_late(fresh, high_at=cursor.judged_high_at, judged_id=cursor.judged_id)
@@ -193,9 +192,9 @@ def _write_again(again: _Changes, *, batch_id: int) -> Contributions:
 
 
 def _move(cursor: DealCursor, rows: Rows) -> None:
-    trades = rows[is_trade(rows)]
+    traded = is_trade(rows)
     cursor.version += 1
     cursor.judged_id = int(rows["id"].max())
-    if len(trades):
-        cursor.judged_high_at = waiting.later(cursor.judged_high_at, int(trades["at_us"].max()))
+    if traded.any():
+        cursor.judged_high_at = waiting.later(cursor.judged_high_at, int(rows["at_us"][traded].max()))
     cursor.save(update_fields=["version", "judged_id", "judged_high_at"])

@@ -41,7 +41,7 @@ class CellTable:
         self.offset: list[int] = []
         self.measure: list[int] = []  # place in MEASURES; -1: exact
         self._numbers: dict[CellKey, int] = {}
-        self._fractions: list[tuple[int, int]] = []
+        self._fractions: list[list[tuple[int, int]]] = []
         self._verdicts: list[int] = []
         self._zero_verdicts: list[int] = []
         self._rows: list[int] = []
@@ -64,16 +64,17 @@ class CellTable:
                 counted=np.array([cell.is_counted for cell in self.cells], dtype=np.bool_),
                 excluded=np.array([_mask(cell.excluded) for cell in self.cells], dtype=np.int64),
                 coefficients=Coefficients(self._fractions),
-                verdict=np.array(self._verdicts, dtype=np.int64),
-                zero_verdict=np.array(self._zero_verdicts, dtype=np.int64),
-                row=np.array(self._rows, dtype=np.int64),
+                verdict=np.array(self._verdicts, dtype=np.int16),
+                zero_verdict=np.array(self._zero_verdicts, dtype=np.int16),
+                row=np.array(self._rows, dtype=np.int32),
             )
         return self._arrays
 
     def _add(self, cell: Cell, shape: Shape) -> int:
         self.cells.append(cell)
         self.measure.append(MEASURES.index(cell.measure) if cell.measure else -1)
-        self.offset.append(len(self._fractions))
+        self.offset.append(len(self._verdicts))
+        self._fractions.append([])
         if cell.measure:
             for level, version in zip(cell.levels, shape.versions, strict=True):
                 self._add_level(level, row_id(version, level.rate.position if level.rate else None))
@@ -82,14 +83,14 @@ class CellTable:
         return len(self.cells) - 1
 
     def _add_level(self, level: CellLevel, rate_row: int) -> None:
-        self._fractions.append((level.num, level.den))
+        self._fractions[-1].append((level.num, level.den))
         self._verdicts.append(level.verdict)
         self._zero_verdicts.append(level.zero_verdict)
         self._rows.append(rate_row)
 
 
 class FlatCells(NamedTuple):
-    """All cells as columns; the last four run over levels, the others over cells."""
+    """All cells as columns; the last three run over levels, the others over cells."""
 
     measure: npt.NDArray[np.int64]
     offset: npt.NDArray[np.int64]
@@ -97,9 +98,9 @@ class FlatCells(NamedTuple):
     counted: npt.NDArray[np.bool_]
     excluded: npt.NDArray[np.int64]  # bit r: deals of reason r are excluded
     coefficients: Coefficients
-    verdict: npt.NDArray[np.int64]
-    zero_verdict: npt.NDArray[np.int64]
-    row: npt.NDArray[np.int64]
+    verdict: npt.NDArray[np.int16]
+    zero_verdict: npt.NDArray[np.int16]
+    row: npt.NDArray[np.int32]
 
 
 def _mask(reasons: frozenset[int]) -> int:

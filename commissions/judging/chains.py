@@ -8,7 +8,7 @@ from commissions.calculation import Member
 from commissions.calculation.counting import uses_own_rate
 from commissions.judging.plans import WHOLE, LoadedVersion, Plans
 from commissions.terms import Base, BudgetOf, CountOn, Terms
-from ib.types import AgreementPeriod, NetworkSnapshot
+from ib.types import OPEN_END_US, AgreementPeriod, NetworkSnapshot
 
 _BEGINNING = -(2**62)
 _NEED_OPENINGS = frozenset({Base.SPREAD, Base.REVENUE, Base.COMMISSION})
@@ -24,6 +24,7 @@ class Shape:
     members: tuple[Member, ...]
     versions: tuple[LoadedVersion | None, ...]
     symbols: frozenset[str]  # symbols that some rate row names
+    states: tuple[State, ...]
     needs_openings: bool  # some terms ask for the position's opening deals
     shares_with_client: bool
 
@@ -90,6 +91,7 @@ def _make_shape(number: int, states: tuple[State, ...], versions: tuple[LoadedVe
         number=number,
         members=members,
         versions=versions,
+        states=states,
         symbols=frozenset(row.symbol for each in known for row in each.rates if row.symbol),
         needs_openings=any(_needs_openings(each, level) for level, each in enumerate(terms, 1)),
         shares_with_client=bool(terms and terms[0] and terms[0].client_rebate_percent is not None),
@@ -120,6 +122,10 @@ class Segments:
     def at(self, at_us: int) -> Chain:
         return self.chains[bisect_right(self.starts, at_us) - 1]
 
+    def changes_within(self, first_us: int, last_us: int) -> bool:
+        """Whether the chain is another one somewhere between two moments."""
+        return bisect_right(self.starts, first_us) != bisect_right(self.starts, last_us)
+
 
 class Network:
     """The network and the plans of one moment of knowledge, over all time. Built lazily, IB by IB."""
@@ -147,7 +153,7 @@ class Network:
         if own_ib not in chain.ib_ids:
             return chain
         place = chain.ib_ids.index(own_ib)
-        states = list(_states_of(chain))
+        states = list(chain.shape.states)
         states[place] = (*states[place][:5], True)
         return self.table.chain(chain.ib_ids, self.table.shape(tuple(states), chain.shape.versions))
 
@@ -161,7 +167,7 @@ class Network:
             if parent:
                 cuts |= {cut for cut in self.segments(parent).starts if start < cut < end}
         segments = Segments([], [])
-        for cut in sorted(cuts):
+        for cut in sorted(cuts - {OPEN_END_US}):
             chain = self._chain_at(ib_id, cut, agreements)
             if not segments.chains or segments.chains[-1] is not chain:
                 segments.starts.append(cut)
@@ -181,7 +187,7 @@ class Network:
             False,
         )
         above = self._parent_chain(ib_id, at_us)
-        shape = self.table.shape((state, *_states_of(above)), (version, *above.shape.versions))
+        shape = self.table.shape((state, *above.shape.states), (version, *above.shape.versions))
         return self.table.chain((ib_id, *above.ib_ids), shape)
 
     def _parent_chain(self, ib_id: int, at_us: int) -> Chain:
@@ -189,20 +195,6 @@ class Network:
             if start <= at_us < end and parent:
                 return self.segments(parent).at(at_us)
         return self.empty
-
-
-def _states_of(chain: Chain) -> tuple[State, ...]:
-    return tuple(
-        (
-            version.id if version else 0,
-            member.currency,
-            "" if member.keep_percent is None else str(member.keep_percent),
-            member.rank,
-            member.active,
-            member.is_client,
-        )
-        for version, member in zip(chain.shape.versions, chain.shape.members, strict=True)
-    )
 
 
 def row_id(version: LoadedVersion | None, position: int | None) -> int:

@@ -1,6 +1,5 @@
 """Judge the deals of a batch: linear cells by numpy, all others by the exact calculation, into the same columns."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
@@ -12,13 +11,13 @@ from commissions.calculation import PartKind
 from commissions.judging.book import Book, days_of
 from commissions.judging.cells import MEASURES, CellKey, FlatCells, reason_bit
 from commissions.judging.columns import Rows
-from commissions.judging.exact import ExactLine, ExactResult, judge_rows
-from commissions.judging.judged import Judged, Lines, spread_out
+from commissions.judging.exact import ExactResult, judge_rows
+from commissions.judging.judged import Block, Judged, chosen
 from commissions.judging.payees import PayeeKey, ensure_payees, payees_of_chain
 from commissions.judging.places import chains_of
 from commissions.positions import IN, OUT
 from commissions.resolve import Measure
-from commissions.vector import Coefficients, amounts
+from commissions.vector import amounts, multiplied
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -40,16 +39,10 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime) -> Judged:
     scope = _scope(rows, book)
     cells = book.cells.arrays()
     linear = _is_linear(scope, cells)
-    exact = judge_rows(scope.rows[~linear], scope.chain[~linear], book)
+    exact = judge_rows(chosen(scope.rows, ~linear), scope.chain[~linear], book)
     _ensure(scope, book, now=now)
     chains = _ChainColumns(scope.chain, book)
-    width = np.empty(len(scope.rows), dtype=np.int64)
-    width[linear] = chains.levels[linear] + chains.shares[linear]
-    width[~linear] = [len(result.lines) for result in exact]
-    lines = _empty_lines(int(width.sum()))
-    offset = np.cumsum(width) - width
-    _fill_linear(lines, offset, width, linear, scope, chains, cells, book)
-    _fill_exact(lines, offset, ~linear, exact, scope, book)
+    waits = {int(root): r.wait for root, r in zip(scope.rows["root"][~linear], exact, strict=True) if r.wait}
     return Judged(
         rows=scope.rows,
         leaf=chains.leaf,
@@ -58,17 +51,83 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime) -> Judged:
         symbol_group=_symbol_groups(scope.rows, book),
         lots_e8=_lots(scope.rows, book),
         day=days_of(scope.rows["at_us"], book.zone),
-        width=width,
-        lines=lines,
-        waits={int(root): r.wait for root, r in zip(scope.rows["root"][~linear], exact, strict=True) if r.wait},
+        blocks=_blocks(scope, linear, exact, chains, cells, book),
+        waits=waits,
     )
+
+
+def _blocks(
+    scope: _Scope, linear: Bools, exact: list[ExactResult], chains: "_ChainColumns", cells: FlatCells, book: Book
+) -> list[Block]:
+    """Lay deals of equally long chains out as matrices: linear ones by their cell, the others one by one."""
+    place_of_exact = np.cumsum(~linear) - 1
+    kind = chains.levels * 2 + chains.shares
+    blocks = []
+    for each in np.unique(kind).tolist():
+        deals = np.flatnonzero(kind == each)
+        block = _block(deals, each // 2, each % 2, chains)
+        mine = linear[deals]
+        _fill_linear(block, mine, scope, cells)
+        for row in np.flatnonzero(~mine).tolist():
+            _put_exact(block, row, exact[int(place_of_exact[deals[row]])])
+        if each % 2:
+            _name_clients(block, scope.rows["account"][deals], book)
+        blocks.append(block)
+    return blocks
+
+
+def _block(deals: Int64s, levels: int, shares: int, chains: "_ChainColumns") -> Block:
+    size = (len(deals), levels + shares)
+    chain_offset = chains.offset[deals]
+    payee = np.zeros(size, dtype=np.int32)
+    payee[:, :levels] = chains.payee[chain_offset[:, None] + np.arange(levels)]
+    return Block(
+        deals=deals,
+        payee=payee,
+        verdict=np.zeros(size, dtype=np.int16),
+        rate_row=np.zeros(size, dtype=np.int32),
+        amount=np.zeros(size, dtype=np.int64),
+        levels=levels,
+        chain_offset=chain_offset,
+        below_of_chain=chains.below,
+    )
+
+
+def _fill_linear(block: Block, mine: Bools, scope: _Scope, cells: FlatCells) -> None:
+    """Fill the rows of linear deals from their cells."""
+    if not mine.any() or not block.width:
+        return
+    rows: Bools | slice = slice(None) if mine.all() else mine
+    deals = block.deals[rows]
+    cell = scope.cell[deals]
+    offset = cells.offset[cell]
+    flat = offset[:, None] + np.arange(block.width)
+    measure = _measures(scope.rows, deals, cells.measure[cell])
+    verdict = cells.verdict[flat]
+    nothing = measure == 0
+    if nothing.any():
+        verdict[nothing] = cells.zero_verdict[flat[nothing]]
+    block.verdict[rows] = verdict
+    block.rate_row[rows] = cells.row[flat]
+    block.amount[rows] = amounts(measure, cell, offset, block.width, cells.coefficients)
+
+
+def _put_exact(block: Block, row: int, result: ExactResult) -> None:
+    for place, line in enumerate(result.lines):
+        block.verdict[row, place], block.rate_row[row, place], block.amount[row, place] = line
+
+
+def _name_clients(block: Block, accounts: Int64s, book: Book) -> None:
+    distinct, inverse = np.unique(accounts, return_inverse=True)
+    payees = [book.memory.payees[_client_key(place, book)][0] for place in book.place(distinct).tolist()]
+    block.payee[:, -1] = np.array(payees, dtype=np.int32)[inverse]
 
 
 def _scope(rows: Rows, book: Book) -> _Scope:
     chain = chains_of(rows, book)
     cell = _cells_of(rows, chain, book)
-    counted = (rows["entry"] != IN) | book.cells.arrays().counted[cell]
-    return _Scope(rows[counted], chain[counted], cell[counted])
+    counted = np.asarray((rows["entry"] != IN) | book.cells.arrays().counted[cell])
+    return _Scope(chosen(rows, counted), chain[counted], cell[counted])
 
 
 def _cells_of(rows: Rows, chain: Int64s, book: Book) -> Int64s:
@@ -105,13 +164,13 @@ def _is_linear(scope: _Scope, cells: FlatCells) -> Bools:
     return np.asarray((measure >= 0) & plain & ~with_opening & (excluded == 0) & (cells.min_hold_us[cell] == 0))
 
 
-def _measures(rows: Rows, measure: Int64s) -> Int64s:
-    """Return each deal's measure in 1e-8 units, below zero as zero."""
-    picked = np.select(
-        [measure == MEASURES.index(Measure.COMMISSION), measure == MEASURES.index(Measure.PROFIT)],
-        [-rows["commission_e8"], rows["profit_e8"]],
-        default=rows["volume_e8"],
-    )
+def _measures(rows: Rows, index: Int64s, measure: Int64s) -> Int64s:
+    """Return the measures of some deals in 1e-8 units, below zero as zero."""
+    picked = rows["volume_e8"][index]
+    for kind, column, sign in ((Measure.COMMISSION, "commission_e8", -1), (Measure.PROFIT, "profit_e8", 1)):
+        mine = measure == MEASURES.index(kind)
+        if mine.any():
+            picked[mine] = sign * rows[column][index[mine]]
     return np.asarray(np.maximum(picked, 0))
 
 
@@ -127,7 +186,7 @@ class _ChainColumns:
         sizes = np.array([len(each.ib_ids) for each in met], dtype=np.int64)
         self.offset = (np.cumsum(sizes) - sizes)[inverse]
         payees = [payees_of_chain(book.memory, each) for each in met]
-        self.payee = np.array([payee for ids in payees for payee in ids], dtype=np.int64)
+        self.payee = np.array([payee for ids in payees for payee in ids], dtype=np.int32)
         below = [ib_id for each in met for ib_id in (0, *each.ib_ids[:-1])[: len(each.ib_ids)]]
         self.below = np.array(below, dtype=np.int64)  # per level the IB directly below, 0 at level 1
 
@@ -150,62 +209,6 @@ def _client_key(place: int, book: Book) -> PayeeKey:
     return PayeeKey(0, int(book.client_of[place]), book.groups[int(book.group_of[place])].currency)
 
 
-def _empty_lines(size: int) -> Lines:
-    return Lines(*(np.zeros(size, dtype=np.int64) for _field in Lines._fields))
-
-
-def _fill_linear(
-    lines: Lines,
-    offset: Int64s,
-    width: Int64s,
-    linear: Bools,
-    scope: _Scope,
-    chains: _ChainColumns,
-    cells: FlatCells,
-    book: Book,
-) -> None:
-    rows = scope.rows[linear]
-    row, place = spread_out(width[linear])
-    at = offset[linear][row] + place
-    cell = scope.cell[linear]
-    flat = cells.offset[cell][row] + place
-    measure = _measures(rows, cells.measure[cell])
-    is_client = place >= chains.levels[linear][row]
-    chain_at = chains.offset[linear][row] + np.where(is_client, 0, place)
-    account = rows["account"][row]
-    if len(chains.payee):
-        lines.payee[at] = chains.payee[chain_at]
-        below = chains.below[chain_at]
-        lines.via[at] = np.where(is_client | (below == 0), -account, below)
-    for index in np.flatnonzero(is_client):
-        key = _client_key(int(book.place(account[index : index + 1])[0]), book)
-        lines.payee[at[index]] = book.memory.payees[key][0]
-    lines.verdict[at] = np.where(measure[row] > 0, cells.verdict[flat], cells.zero_verdict[flat])
-    lines.rate_row[at] = cells.row[flat]
-    lines.amount[at] = amounts(measure[row], flat, cells.coefficients)
-
-
-def _fill_exact(
-    lines: Lines, offset: Int64s, chosen: Bools, exact: list[ExactResult], scope: _Scope, book: Book
-) -> None:
-    rows, numbers = scope.rows[chosen], scope.chain[chosen]
-    for index, (start, result) in enumerate(zip(offset[chosen].tolist(), exact, strict=True)):
-        chain = book.chains.chains[int(numbers[index])]
-        account = int(rows["account"][index])
-        payees: Iterable[int] = payees_of_chain(book.memory, chain)
-        if len(result.lines) > len(chain.ib_ids):
-            place = int(book.place(rows["account"][index : index + 1])[0])
-            payees = (*payees, book.memory.payees[_client_key(place, book)][0])
-        for level, (payee, line) in enumerate(zip(payees, result.lines, strict=True)):
-            via = chain.ib_ids[level - 1] if 0 < level < len(chain.ib_ids) else -account
-            _put(lines, start + level, payee, line, via)
-
-
-def _put(lines: Lines, at: int, payee: int, line: ExactLine, via: int) -> None:
-    lines.payee[at], lines.via[at] = payee, via
-    lines.verdict[at], lines.rate_row[at], lines.amount[at] = line
-
-
 def _symbol_groups(rows: Rows, book: Book) -> Int64s:
     ids, inverse = np.unique(rows["symbol"], return_inverse=True)
     groups = [book.symbols[pk].group_id if pk in book.symbols else 0 for pk in ids.tolist()]
@@ -217,4 +220,4 @@ def _lots(rows: Rows, book: Book) -> Int64s:
     ids, inverse = np.unique(book.group_of[book.place(rows["account"])], return_inverse=True)
     factors = [book.groups[pk].lot_factor or Fraction(0) for pk in ids.tolist()]
     pairs = [(factor.numerator, factor.denominator) for factor in factors]
-    return amounts(rows["volume_e8"], inverse.astype(np.int64), Coefficients(pairs))
+    return multiplied(rows["volume_e8"], pairs, inverse.astype(np.int64))

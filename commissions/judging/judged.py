@@ -1,4 +1,4 @@
-"""The result of judging some deals: columns over deals, and flat columns over their payees."""
+"""The result of judging some deals: columns over deals, and blocks of deals with equally many payees."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -19,19 +19,34 @@ class Wait(NamedTuple):
     currencies: tuple[str, ...]
 
 
-class Lines(NamedTuple):
-    """Flat columns over payees. `via` is the next IB below, or minus the trading account."""
+class Block(NamedTuple):
+    """Deals with one number of payees: their places in the columns, and a row of each matrix per deal.
 
-    payee: Int64s
-    verdict: Int64s
-    rate_row: Int64s
+    The chain comes first, nearest IB in front, then the client when its IB shares with it."""
+
+    deals: Int64s
+    payee: npt.NDArray[np.int32]
+    verdict: npt.NDArray[np.int16]
+    rate_row: npt.NDArray[np.int32]
     amount: Int64s
-    via: Int64s
+    levels: int
+    chain_offset: Int64s  # where each deal's chain lies in `below_of_chain`
+    below_of_chain: Int64s  # per level the next IB below; 0 at level 1
+
+    @property
+    def width(self) -> int:
+        return int(self.amount.shape[1])
+
+    def below(self, rows: Int64s, place: int) -> Int64s:
+        """Return the next IB below at one place; 0 at level 1 and for the client: there it is the trading account."""
+        if not 0 < place < self.levels:
+            return np.zeros(len(rows), dtype=np.int64)
+        return self.below_of_chain[self.chain_offset[rows] + place]
 
 
 @dataclass(slots=True)
 class Judged:
-    """Deals with a judgement each. `width[i]` payees of deal i lie in `lines` from `offset[i]` on, the chain first."""
+    """Deals with a judgement each; every one is in exactly one block."""
 
     rows: Rows
     leaf: Int64s  # 0: none
@@ -40,22 +55,16 @@ class Judged:
     symbol_group: Int64s  # 0: none
     lots_e8: Int64s
     day: Int64s
-    width: Int64s
-    lines: Lines
+    blocks: list[Block]
     waits: dict[int, Wait] = field(default_factory=dict)  # by the deal's identity
 
-    @property
-    def offset(self) -> Int64s:
-        return np.cumsum(self.width) - self.width
 
-
-def spread_out(widths: Int64s) -> tuple[Int64s, Int64s]:
-    """Return, for each element of ragged rows, its row and its place within the row."""
-    row = np.repeat(np.arange(len(widths), dtype=np.int64), widths)
-    place = np.arange(len(row), dtype=np.int64) - np.repeat(np.cumsum(widths) - widths, widths)
-    return row, place
-
-
-def counts(verdict: Int64s) -> "npt.NDArray[np.bool_]":
+def counts(verdict: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
     """Return which lines are about a deal that the payee's plan counts."""
     return np.asarray((verdict != Verdict.NOT_COUNTED) & (verdict != Verdict.DEAL_REMOVED))
+
+
+def chosen(rows: Rows, mask: npt.NDArray[np.bool_]) -> Rows:
+    """Return the rows that the mask picks, without a copy when it picks all."""
+    picked: Rows = rows if mask.all() else rows[mask]
+    return picked

@@ -19,19 +19,21 @@ def chains_of(rows: Rows, book: Book) -> Int64s:
     chains = np.full(len(rows), book.network.empty.number, dtype=np.int64)
     order = np.argsort(leaf, kind="stable")
     bounds = np.flatnonzero(np.diff(leaf[order], prepend=-1))
-    for start, end in zip(bounds, [*bounds[1:], len(order)], strict=True):
+    at_us = rows["at_us"]
+    span = (int(at_us.min()), int(at_us.max())) if len(rows) else (0, 0)
+    for start, end in zip(bounds.tolist(), [*bounds[1:].tolist(), len(order)], strict=True):
         ib_id = int(leaf[order[start]])
         if ib_id:
             mine = order[start:end]
-            chains[mine] = _chains_of_leaf(ib_id, rows["at_us"][mine], book)
+            chains[mine] = _chains_of_leaf(ib_id, at_us[mine], book, span)
     _mark_own_trades(chains, clients, book)
     return chains
 
 
-def _chains_of_leaf(ib_id: int, at_us: Int64s, book: Book) -> "Int64s | int":
+def _chains_of_leaf(ib_id: int, at_us: Int64s, book: Book, span: tuple[int, int]) -> "Int64s | int":
     segments = book.network.segments(ib_id)
-    if len(segments.chains) == 1:
-        return segments.chains[0].number
+    if not segments.changes_within(*span):
+        return segments.at(span[0]).number
     which = np.searchsorted(np.array(segments.starts, dtype=np.int64), at_us, side="right") - 1
     return np.array([chain.number for chain in segments.chains], dtype=np.int64)[which]
 

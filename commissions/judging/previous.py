@@ -93,15 +93,15 @@ def _stored(
 def computed_standings(judged: Judged, hashes: Mapping[int, bytes | None]) -> dict[int, Standing]:
     """Return computed judgements one by one; `hashes` by chain number."""
     rows, found = judged.rows, {}
-    for index, (start, width) in enumerate(zip(judged.offset.tolist(), judged.width.tolist(), strict=True)):
-        part = slice(start, start + width)
-        lines = [column[part].tolist() for column in judged.lines[:4]]
-        root = int(rows["root"][index])
-        found[root] = Standing(
-            root, 0, int(rows["revision"][index]), int(judged.levels[index]), int(rows["account"][index]),
-            int(judged.leaf[index]), int(rows["at_us"][index]), int(judged.lots_e8[index]),
-            int(judged.symbol_group[index]), int(judged.day[index]), hashes[int(judged.chain[index])], *lines,
-        )  # fmt: skip
+    for block in judged.blocks:
+        for deal, index in enumerate(block.deals.tolist()):
+            root = int(rows["root"][index])
+            lines = [m[deal].tolist() for m in (block.payee, block.verdict, block.rate_row, block.amount)]
+            found[root] = Standing(
+                root, 0, int(rows["revision"][index]), int(judged.levels[index]), int(rows["account"][index]),
+                int(judged.leaf[index]), int(rows["at_us"][index]), int(judged.lots_e8[index]),
+                int(judged.symbol_group[index]), int(judged.day[index]), hashes[int(judged.chain[index])], *lines,
+            )  # fmt: skip
     return found
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from commissions.judging.judged import Judged, counts, spread_out
+from commissions.judging.judged import Block, Judged, counts
 
 Int64s = npt.NDArray[np.int64]
 _PACKED = 2**62
@@ -14,7 +14,9 @@ _SAFE = 2**62
 
 
 class Contributions(NamedTuple):
-    """Flat columns: what each line adds to its payee's day. `via` as in Lines; days and periods since 1970."""
+    """Flat columns: what each line adds to its payee's day. `via`: the next IB below, or minus the trading account.
+
+    Days and periods are in days since 1970."""
 
     payee: Int64s
     via: Int64s
@@ -27,29 +29,72 @@ class Contributions(NamedTuple):
 
 
 def contributions_of(judged: Judged, period: Int64s) -> Contributions:
-    """Return what new judgements add; `period` is the statement that each deal is booked in."""
-    row, _place = spread_out(judged.width)
-    told = counts(judged.lines.verdict)
-    row = row[told]
-    return Contributions(
-        payee=judged.lines.payee[told],
-        via=judged.lines.via[told],
-        day=judged.day[row],
-        period=period[row],
-        symbol_group=judged.symbol_group[row],
-        amount=judged.lines.amount[told],
-        lots=judged.lots_e8[row],
-        deals=np.ones(len(row), dtype=np.int64),
-    )
+    """Return what new judgements add; `period` is the statement that each deal is booked in.
+
+    Deals of one chain, day and symbol group are added up as rows first: a line per deal and payee would be many."""
+    parts = []
+    for block in judged.blocks:
+        if block.width:
+            parts += _of_block(judged, block, period)
+    return join(parts)
+
+
+def _of_block(judged: Judged, block: Block, period: Int64s) -> list[Contributions]:
+    index = block.deals
+    days = [judged.chain[index], judged.day[index], period[index], judged.symbol_group[index]]
+    inner = list(range(1, block.levels))
+    outer = [place for place in range(block.width) if place not in inner]
+    parts = [_added(judged, block, period, outer, pack([*days, judged.rows["account"][index]]))]
+    if inner:
+        parts.append(_added(judged, block, period, inner, pack(days)))
+    return parts
+
+
+def _added(judged: Judged, block: Block, period: Int64s, places: list[int], key: Int64s) -> Contributions:
+    """Add up the deals of one key for the levels at `places`, and lay the result out as lines."""
+    order = np.argsort(key, kind="stable")
+    starts = np.flatnonzero(np.diff(key[order], prepend=key[order[0]] - 1))
+    first = order[starts]
+    at = block.deals[first]
+    account = judged.rows["account"][at]
+    below = [block.below(first, place) for place in places]
+    amount = _sums(block.amount[:, places[0] : places[-1] + 1][order], starts)
+    lots, deals = _volumes(judged, block, places, order, starts)
+    columns = [
+        (
+            block.payee[first, place],
+            np.where(below[number] == 0, -account, below[number]),
+            judged.day[at],
+            period[at],
+            judged.symbol_group[at],
+            amount[:, place - places[0]],
+            lots[:, number % lots.shape[1]],
+            deals[:, number % deals.shape[1]],
+        )
+        for number, place in enumerate(places)
+    ]
+    return Contributions(*(np.concatenate(column).astype(np.int64) for column in zip(*columns, strict=True)))
+
+
+def _volumes(judged: Judged, block: Block, places: list[int], order: Int64s, starts: Int64s) -> tuple[Int64s, Int64s]:
+    """Return lots and number of counted deals: a column per place, or one column when every plan counts every deal."""
+    lots = judged.lots_e8[block.deals][order]
+    told = counts(block.verdict[:, places])
+    if told.all():
+        return _sums(lots, starts)[:, None], np.diff(starts, append=len(order))[:, None]
+    ordered = told[order]
+    return _sums(lots[:, None] * ordered, starts), _sums(ordered.astype(np.int64), starts)
 
 
 def join(parts: Sequence[Contributions]) -> Contributions:
     """Put several sets of contributions together."""
+    if not parts:
+        return Contributions(*(np.zeros(0, dtype=np.int64) for _name in Contributions._fields))
     return Contributions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def add_up(lines: Contributions) -> Contributions:
-    """Return one row per (payee, via, day, period, symbol group) with its sums, without rows that sum to nothing."""
+    """Return one row per (payee, day, period, symbol group, via) with its sums, without rows that sum to nothing."""
     if not len(lines.payee):
         return lines
     key = pack([lines.payee, lines.day, lines.period, lines.symbol_group, lines.via])
@@ -88,11 +133,11 @@ def pack(columns: Sequence[Int64s]) -> Int64s:
 
 
 def _sums(values: Int64s, starts: Int64s) -> Int64s:
-    """Add up runs of values exactly: int64 where no sum can overflow, refused otherwise."""
+    """Add up runs of rows exactly: int64 where no sum can overflow, refused otherwise."""
     largest = max(abs(int(values.min())), abs(int(values.max())))
     if largest * len(values) < _SAFE:
-        return np.add.reduceat(values, starts)
-    exact = np.add.reduceat(values.astype(object), starts)
-    if max(abs(int(total)) for total in exact) >= _SAFE:
+        return np.add.reduceat(values, starts, axis=0)
+    exact = np.add.reduceat(values.astype(object), starts, axis=0)
+    if max(abs(int(total)) for total in exact.ravel()) >= _SAFE:
         raise OverflowError("the sum of a batch is too large for a stored amount; judge in smaller batches")
     return exact.astype(np.int64)

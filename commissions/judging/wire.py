@@ -23,10 +23,14 @@ class Field(NamedTuple):
 
 def pack_rows(fields: list[Field], values: dict[str, Any], count: int) -> bytes:
     """Return `count` rows; `values` has a column of numbers (or raw bytes) per scalar, a matrix per array."""
-    rows = np.zeros(count, dtype=_layout(fields))
-    rows["_count"] = len(fields)
+    layout = _layout(fields)
+    rows = np.empty(count, dtype=layout)
+    rows[:] = _empty_row(fields, layout)
     for field in fields:
-        _fill(rows, field, values.get(field.name))
+        if not field.absent and field.length is None:
+            rows[field.name] = values[field.name]
+        elif not field.absent and field.length:
+            rows[field.name]["value"] = values[field.name]
     return rows.tobytes()
 
 
@@ -46,21 +50,25 @@ def _layout(fields: list[Field]) -> np.dtype[np.void]:
     return np.dtype(layout)
 
 
-def _fill(rows: npt.NDArray[np.void], field: Field, column: Any) -> None:
-    size = f"{field.name}_size"
-    if field.absent:
-        rows[size] = -1
-    elif field.length is None:
-        rows[size] = 16 if field.kind == "uuid" else _SIZES[field.kind][1]
-        rows[field.name] = column
-    else:
-        _wire, width, oid = _SIZES[field.kind]
-        head = (1, 0, oid, field.length, 1) if field.length else (0, 0, oid)
-        rows[size] = 4 * len(head) + field.length * (4 + width)
-        rows[f"{field.name}_head"] = head
-        if field.length:
-            rows[field.name]["size"] = width
-            rows[field.name]["value"] = column
+def _empty_row(fields: list[Field], layout: np.dtype[np.void]) -> np.void:
+    """Return one row with every length and array head in place, and zeros for the values."""
+    row = np.zeros(1, dtype=layout)
+    row["_count"] = len(fields)
+    for field in fields:
+        size = f"{field.name}_size"
+        if field.absent:
+            row[size] = -1
+        elif field.length is None:
+            row[size] = 16 if field.kind == "uuid" else _SIZES[field.kind][1]
+        else:
+            _wire, width, oid = _SIZES[field.kind]
+            head = (1, 0, oid, field.length, 1) if field.length else (0, 0, oid)
+            row[size] = 4 * len(head) + field.length * (4 + width)
+            row[f"{field.name}_head"] = head
+            if field.length:
+                row[field.name]["size"] = width
+    empty: np.void = row[0]
+    return empty
 
 
 def pg_time(at_us: Int64s) -> Int64s:

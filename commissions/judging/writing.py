@@ -1,16 +1,16 @@
 """Write one batch: judgements, roll-ups, ledger entries. Runs inside the caller's transaction."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from io import BytesIO
-from itertools import groupby
+from itertools import chain, groupby
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
 from access.types import Actor
-from commissions.judging.judged import Judged
+from commissions.judging.judged import Block, Judged
 from commissions.judging.previous import Standing
 from commissions.judging.rollup import Contributions, sum_by
 from commissions.judging.wire import Field, pack_rows, pg_date, pg_time
@@ -45,27 +45,35 @@ def write_new(judged: Judged, *, period: Int64s, batch_id: int, hashes: Mapping[
 
 
 def _packed_new(judged: Judged, period: Int64s, batch_id: int, hashes: Mapping[int, bytes | None]) -> Iterator[bytes]:
-    offset = judged.offset
     numbers, inverse = np.unique(judged.chain, return_inverse=True)
     raw = [hashes[number] or bytes(16) for number in numbers.tolist()]
     hash_of = np.frombuffer(b"".join(raw), dtype="V16")
     hashed = np.array([hashes[number] is not None for number in numbers.tolist()], dtype=np.bool_)[inverse]
-    kind = (judged.width * 2 + hashed) * 2 + (judged.leaf != 0)
-    for each in np.unique(kind).tolist():
-        mine = np.flatnonzero(kind == each)
-        width = each // 4
-        rows = judged.rows[mine]
-        lines = offset[mine][:, None] + np.arange(width)
-        values = {
-            "deal_id": rows["root"], "account_id": rows["account"], "leaf_ib_id": judged.leaf[mine],
-            "deal_at": pg_time(rows["at_us"]), "lots_e8": judged.lots_e8[mine], "batch_id": batch_id,
-            "symbol_group_id": judged.symbol_group[mine], "day": pg_date(judged.day[mine]),
-            "period": pg_date(period[mine]), "revision": 0, "deal_revision": rows["revision"],
-            "levels": judged.levels[mine], "terms_hash": hash_of[inverse[mine]], "payee": judged.lines.payee[lines],
-            "verdict": judged.lines.verdict[lines], "rate_row": judged.lines.rate_row[lines],
-            "amount_e8": judged.lines.amount[lines],
-        }  # fmt: skip
-        yield pack_rows(_fields(width, leaf=bool(each & 1), hashed=bool(each & 2), booked=False), values, len(mine))
+    for block in judged.blocks:
+        for with_hash in (False, True):
+            deals = np.flatnonzero(hashed[block.deals] == with_hash)
+            if len(deals):
+                index = block.deals[deals]
+                values = _values(judged, block, deals, period[index], hash_of[inverse[index]])
+                fields = _fields(block.width, leaf=block.levels > 0, hashed=with_hash, booked=False)
+                yield pack_rows(fields, {**values, "batch_id": batch_id, "revision": 0}, len(deals))
+
+
+def _values(
+    judged: Judged, block: Block, deals: Int64s, period: Int64s, hashes: npt.NDArray[np.void]
+) -> dict[str, Any]:
+    """Return the columns of a block's deals by the names of the table."""
+    index = block.deals[deals]
+    whole = len(deals) == len(block.deals)
+    matrices = [m if whole else m[deals] for m in (block.payee, block.verdict, block.rate_row, block.amount)]
+    rows = judged.rows
+    return {
+        "deal_id": rows["root"][index], "account_id": rows["account"][index], "leaf_ib_id": judged.leaf[index],
+        "deal_at": pg_time(rows["at_us"][index]), "lots_e8": judged.lots_e8[index],
+        "symbol_group_id": judged.symbol_group[index], "day": pg_date(judged.day[index]), "period": pg_date(period),
+        "deal_revision": rows["revision"][index], "levels": block.levels, "terms_hash": hashes,
+        "payee": matrices[0], "verdict": matrices[1], "rate_row": matrices[2], "amount_e8": matrices[3],
+    }  # fmt: skip
 
 
 def write_standings(standings: Sequence[Standing], *, periods: Mapping[int, int], batch_id: int) -> None:
@@ -104,7 +112,7 @@ def _packed_standings(standings: Sequence[Standing], periods: Mapping[int, int],
 
 def copy_judgements(parts: Iterator[bytes]) -> None:
     """COPY packed rows into the table of judgements."""
-    _copy(_COPY_JUDGEMENTS, b"".join([HEADER, *parts, TRAILER]))
+    _copy(_COPY_JUDGEMENTS, parts)
 
 
 _DAY_FIELDS = (
@@ -137,11 +145,10 @@ def write_days(days: Contributions) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL client_min_messages = warning")
         cursor.execute(_STAGE.format(name=stage))
-    body = b"".join([HEADER, pack_rows(fields, values, len(days.payee)), TRAILER])
-    _copy(f"COPY {stage} ({names}) FROM STDIN (FORMAT binary)", body)
+    _copy(f"COPY {stage} ({names}) FROM STDIN (FORMAT binary)", [pack_rows(fields, values, len(days.payee))])
     with connection.cursor() as cursor:
         cursor.execute(_MERGE.format(name=stage))
-        cursor.execute(f"DELETE FROM {stage}")  # noqa: S608 -- our own name; a test's transaction goes on
+        cursor.execute(f"TRUNCATE {stage}")  # a test's transaction goes on
 
 
 def post_to_ledger(days: Contributions, *, batch_id: int, actor: Actor, now: datetime) -> None:
@@ -181,6 +188,16 @@ def _accounts_of(payees: Collection[int]) -> dict[int, tuple[int, str]]:
     return {pk: (account, currency) for pk, account, currency in rows}
 
 
-def _copy(statement: str, body: bytes) -> None:
+class _Chunks:
+    """Hands packed rows to COPY as they are made, each as one piece."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = chain([HEADER], parts, [TRAILER])
+
+    def read(self, _size: int) -> bytes:
+        return next(self._parts, b"")
+
+
+def _copy(statement: str, parts: Iterable[bytes]) -> None:
     with connection.cursor() as cursor, connection.wrap_database_errors:
-        cursor.copy_expert(statement, BytesIO(body))
+        cursor.copy_expert(statement, _Chunks(parts))
