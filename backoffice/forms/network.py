@@ -37,7 +37,7 @@ class MomentField(forms.DateTimeField):
 
 
 class IbCodeField(forms.CharField):
-    """An IB named by its code, with the codes that exist offered while typing."""
+    """An IB named by its code, in either case."""
 
     def __init__(self, *, label: Any, required: bool, help_text: Any = "") -> None:
         widget = forms.TextInput({"class": "input num", "autocomplete": "off", "spellcheck": "false"})
