@@ -3,8 +3,9 @@
 ratio_to_copy      binary COPY of the same final rows into the same tables / the engine
 ratio_to_row_copy  binary COPY of one row per payee into a table with only its primary key / the engine
 ratio_to_orm       a naive ORM loop doing the same work, per deal / the engine, per deal
-Openings are stored before and closings are judged, in batches of 100,000 as the walker takes them. Works in brokers
-of its own, which are removed afterwards."""
+Openings are stored before and closings are judged, in batches of 100,000 as the walker takes them. The IBs' ledger
+accounts exist in both; what a process remembers of network and plans is cold. Works in brokers of its own, which are
+removed afterwards."""
 
 import argparse
 import gc
@@ -34,11 +35,12 @@ from access.types import Actor  # noqa: E402
 from bench._market import DAY, Size, build_market  # noqa: E402
 from commissions.judging.batches import judge_rows  # noqa: E402
 from commissions.judging.deals import read_new  # noqa: E402
-from commissions.judging.memory import forget  # noqa: E402
+from commissions.judging.memory import Memory, forget  # noqa: E402
+from commissions.judging.payees import PayeeKey, ensure_payees  # noqa: E402
 from commissions.models import IbDay, Judgement, Payee, PlanAssignment  # noqa: E402
 from commissions.terms import parse_terms  # noqa: E402
 from crm.flows.brokers import open_broker  # noqa: E402
-from ib.models import ClientLink, IbLink  # noqa: E402
+from ib.models import IB, ClientLink, IbLink  # noqa: E402
 from ledger.enums import AccountKind, EntryKind, OwnerType  # noqa: E402
 from ledger.services import ensure_accounts, post_entry  # noqa: E402
 from ledger.types import AccountSpec, EntrySpec, credit, debit  # noqa: E402
@@ -51,11 +53,14 @@ from trading.models import Deal, DealCursor, TradingAccount  # noqa: E402
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
 BATCH = 100_000
 ACTOR = Actor.system("bench")
-ROW_TABLE = """CREATE TABLE bench_line (deal_id bigint, revision smallint, payee integer, level smallint,
-    verdict smallint, rate_row integer, amount_e8 bigint, deal_at timestamptz, period date,
-    PRIMARY KEY (deal_id, revision, payee))"""
-LINES = """SELECT j.deal_id, j.revision, l.payee, l.level::smallint, l.verdict, l.rate_row, l.amount, j.deal_at,
-    j.period
+# A judgement as one row per payee: the same columns, an element in place of each array.
+ROW_TABLE = """CREATE TABLE bench_line (deal_id bigint, account_id bigint, leaf_ib_id bigint, deal_at timestamptz,
+    lots_e8 bigint, batch_id bigint, symbol_group_id integer, day date, period date, revision smallint,
+    deal_revision smallint, level smallint, terms_hash uuid, payee integer, verdict smallint, rate_row integer,
+    amount_e8 bigint, booked_e8 bigint, PRIMARY KEY (deal_id, revision, payee))"""
+LINES = """SELECT j.deal_id, j.account_id, j.leaf_ib_id, j.deal_at, j.lots_e8, j.batch_id, j.symbol_group_id, j.day,
+    j.period, j.revision, j.deal_revision, l.level::smallint, j.terms_hash, l.payee, l.verdict, l.rate_row, l.amount,
+    NULL::bigint
     FROM commissions_judgement j, unnest(j.payee, j.verdict, j.rate_row, j.amount_e8)
     WITH ORDINALITY AS l(payee, verdict, rate_row, amount, level) ORDER BY j.deal_id, l.level"""
 
@@ -255,6 +260,7 @@ def run(size: Size, sample: int) -> dict[str, Any]:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
         fetched = fetch_closings(server_id, size.deals)
+        ensure_payees(Memory(), (PayeeKey(pk, 0, "USD") for pk in IB.objects.values_list("pk", flat=True)), now=NOW)
         forget()
         meter = Meter()
         engine = meter.measure(lambda: judge_all(server_id, fetched))
