@@ -5,17 +5,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from access.models import AuditEvent
 from access.rights import all_rights
 
 DASH = "\N{EM DASH}"
+# Actions that are not called like a right; all others have the right's own words.
+ACTIONS: dict[str, Promise] = {
+    "access.create_role": gettext_lazy("Make a role"),
+    "access.create_user": gettext_lazy("Make a sign-in"),
+    "access.grant_role": gettext_lazy("Give staff a role"),
+    "access.revoke_role": gettext_lazy("Take a role from staff"),
+    "access.seed_role": gettext_lazy("Bring a built-in role to this release"),
+    "access.set_password": gettext_lazy("Set a password"),
+    "access.set_role_rights": gettext_lazy("Change the rights of a role"),
+    "access.set_user_active": gettext_lazy("Switch a sign-in on or off"),
+    "access.sign_in": gettext_lazy("Sign in"),
+    "access.sign_in_failed": gettext_lazy("Fail to sign in"),
+    "access.sign_out": gettext_lazy("Sign out"),
+    "ib.create_network": gettext_lazy("Create many IBs at once"),
+    "ib.move_account": gettext_lazy("Move a single trading account to another IB"),
+    "ib.move_client": gettext_lazy("Move a client to another IB"),
+    "ib.place_clients": gettext_lazy("Place many clients at once"),
+    "mt4bridge.register_server": gettext_lazy("Connect an MT server"),
+    "trading.create_symbol_group": gettext_lazy("Make a symbol group"),
+    "trading.register_account": gettext_lazy("Link a trading account to its client"),
+}
+STATES: dict[str, Promise] = {
+    "requested": gettext_lazy("asked for"),
+    "approved": gettext_lazy("approved by a second person"),
+    "rejected": gettext_lazy("refused by a second person"),
+    "expired": gettext_lazy("not decided in time"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event, its action in words ("" when no right is called so), and its fields before and after."""
+    """An event, its action in words ("" when it has none), and its fields before and after."""
 
     event: AuditEvent
     what: str
@@ -25,10 +54,14 @@ class Told:
 
 def told(event: AuditEvent) -> Told:
     """Return the event in words."""
-    action, _sep, state = event.action.partition(":")
-    label = all_rights().get(action)
-    what = f"{label} ({state})" if label and state else str(label or "")
-    return Told(event, what, _fields(event.before), _fields(event.after))
+    return Told(event, action_words(event.action), _fields(event.before), _fields(event.after))
+
+
+def action_words(code: str) -> str:
+    """Return what an action code means; "" for one that nobody put into words."""
+    action, _sep, state = code.partition(":")
+    words = ACTIONS.get(action) or all_rights().get(action) or ""
+    return f"{words} ({STATES.get(state, state)})" if words and state else str(words)
 
 
 def _fields(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:

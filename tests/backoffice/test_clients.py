@@ -111,7 +111,7 @@ def test_page_shows_accounts_chain_and_history(office: Browser, network: Network
     chain = page.xpath("//section[.//h2='IBs above now']//ol/li")
     assert [text_of(one) for one in chain] == ["Level 1Omar Farouk7230", "Level 2Grace Tan7013"]
     history = page.xpath("//section[.//h2='History of its IBs']//ol/li")
-    assert [text_of(one) for one in history] == ["Omar Farouk 7230 Now 2026-01-01 00:00:00 – open"]
+    assert [text_of(one) for one in history] == ["Omar Farouk 7230 Now 2026-01-01 00:00:00 – without end"]
 
 
 def test_move_from_a_past_moment_keeps_the_history(office: Browser, network: Network) -> None:

@@ -133,7 +133,7 @@ def test_page_tells_who_where_and_what_is_agreed(office: Browser, network: Netwo
     ]
     assert "No plan: this IB earns nothing." in text_of(page.xpath("//section[.//h2='Plan']")[0])
     assert [text_of(one) for one in page.xpath("//section[.//h2='Places in the network']//li")] == [
-        "under Grace Tan Now 2026-01-01 00:00:00 – open"
+        "under Grace Tan Now 2026-01-01 00:00:00 – without end"
     ]
 
 

@@ -1,9 +1,12 @@
 """The audit trail with its filters, the four-eyes queue, and the search over everything."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +16,7 @@ from access.enums import ApprovalState
 from access.models import Approval, AuditEvent, Role, RoleGrant, User
 from access.queries import actor_for
 from access.services import create_role, record_audit, request_role
+from backoffice.audit_words import action_words
 from tests.backoffice.conftest import OPENED, SYSTEM, Network, make_client
 from tests.backoffice.pages import errors, fragment, messages, rows, text_of, tree
 from trading.models import Deal
@@ -74,6 +78,27 @@ def test_trail_is_narrowed(office: Browser, trail: list[AuditEvent], query: dict
     answer = office.get("/office/audit/", query)
 
     assert len(tree(answer).xpath("//tbody/tr")) == found
+
+
+def test_every_action_that_services_record_has_words() -> None:
+    recorded = re.compile(r"""(?:action=f?|_audit\(|_record\([\w.]+, |_ACTION = )"([a-z0-9]+\.[a-z_]+)""")
+    rooms = ("access", "clients", "commissions", "ib", "ledger", "mt4bridge", "trading")
+    sources = [
+        path.read_text()
+        for room in rooms
+        for path in (Path(settings.BASE_DIR) / room).rglob("*.py")
+        if "migrations" not in path.parts
+    ]
+
+    codes = {code for source in sources for code in recorded.findall(source)}
+
+    assert len(codes) > 20
+    assert sorted(code for code in codes if not action_words(code)) == []
+
+
+def test_approvals_are_told_with_their_state() -> None:
+    assert action_words("access.grant_role:approved") == "Give staff a role (approved by a second person)"
+    assert action_words("nobody.knows") == ""
 
 
 def test_a_day_that_is_none_is_refused_and_shows_nothing(office: Browser, trail: list[AuditEvent]) -> None:
