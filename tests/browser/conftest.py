@@ -49,7 +49,6 @@ class Visit:
 
     def go(self, path: str) -> None:
         self.page.goto(self.site.base + path)
-        self.page.wait_for_load_state("networkidle")
 
 
 @pytest.fixture(scope="session")
