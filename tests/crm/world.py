@@ -98,6 +98,22 @@ def addresses(checkout: Checkout) -> dict[str, str]:
 
 
 @contextmanager
+def run_simulator(*, port: int, ready_file: Path, options: Sequence[str]) -> Iterator[None]:
+    """Run a simulator alone; its ready file is there inside the block."""
+    command = [sys.executable, "-m", "mt4bridge.simulator", "--port", str(port), "--ready-file", str(ready_file)]
+    with subprocess.Popen([*command, *options], cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not ready_file.exists():
+                assert process.poll() is None, "the simulator ended"
+                assert time.monotonic() < deadline, "the simulator did not get ready"
+                time.sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+
+
+@contextmanager
 def open_world(
     *, checkout: Checkout, environment: Mapping[str, str], home: Path, options: Sequence[str] = ()
 ) -> Iterator[World]:
