@@ -162,7 +162,7 @@ def _converted(values: Values) -> Line:
 
 def _difference(values: Values) -> Line:
     how = f"{_f(values['own'])} {LESS} {_f(values['below'])}"
-    return Line(_("Your entitlement less what was paid below you"), how, _f(values["amount"]), values["currency"])
+    return Line(_("Entitlement less what was paid below"), how, _f(values["amount"]), values["currency"])
 
 
 def _same_rank(values: Values) -> Line:
@@ -181,7 +181,7 @@ def _share_of(what: Promise) -> Callable[[Values], Line]:
 
 def _split_kept(values: Values) -> Line:
     how = f"{_f(values['percent'])}% {TIMES} {_f(values['entitled'])}"
-    return Line(_("Your share; the rest goes to the partner above"), how, _f(values["kept"]), values["currency"])
+    return Line(_("Own share; the rest goes to the partner above"), how, _f(values["kept"]), values["currency"])
 
 
 def _split_rest(values: Values) -> Line:
@@ -192,7 +192,7 @@ def _split_rest(values: Values) -> Line:
 
 def _rolled_up(values: Values) -> Line:
     how = _("From inactive partners below")
-    return Line(_("Rolled up to you"), how, f"+{_f(values['amount'])}", values["currency"])
+    return Line(_("Rolled up"), how, f"+{_f(values['amount'])}", values["currency"])
 
 
 def _rolls_up(values: Values) -> Line:
@@ -206,7 +206,7 @@ def _capped(values: Values) -> Line:
 
 
 def _budget(values: Values) -> Line:
-    how = _("All partners of one deal together get at most %(limit)s %(currency)s; left for you:")
+    how = _("All partners of one deal together get at most %(limit)s %(currency)s; left at this level:")
     filled = how % {"limit": _f(values["limit"]), "currency": values["limit_currency"]}
     return Line(_("Budget of the chain"), filled, _f(values["room"]), values["currency"])
 

@@ -92,7 +92,7 @@ def test_home_shows_cards_with_age_and_open_positions(
     ]
     html = answer.content.decode()
     assert f'datetime="{TAKEN.isoformat()}"' in html
-    assert '<span class="num pos">+12.20</span><span class="ccy">USD</span>' in html
+    assert '<span class="num pos">+12.20</span> <span class="ccy">USD</span>' in html
 
 
 def test_an_account_that_was_not_told_yet_says_so(

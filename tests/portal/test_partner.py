@@ -116,7 +116,7 @@ def test_chart_has_a_table_twin_with_the_same_total(as_user: AsUser, traded: Boo
     assert 'role="img" aria-label="Rebate per day, by direct clients and partners below"' in html
     foot = re.search(r"<tfoot>.*?</tfoot>", html, re.DOTALL)
     assert foot is not None
-    assert '<span class="num">10.50</span><span class="ccy">USD</span>' in foot[0]
+    assert '<span class="num">10.50</span> <span class="ccy">USD</span>' in foot[0]
 
 
 def test_a_trader_who_is_no_ib_is_refused(as_user: AsUser, traded: Book, trader: Client) -> None:
@@ -313,7 +313,7 @@ def test_why_walks_from_rate_to_rebate(as_user: AsUser, traded: Book) -> None:
         ("Rate", "Level 3; the plan’s rate for all symbols", "9 USD per lot"),
         ("Counted lots", "Lots of the deal that the plan counts, by the account group’s lot factor 1", "2"),
         ("Base × rate", "2 × 9", "18"),
-        ("Your entitlement less what was paid below you", "18 − 14", "4"),
+        ("Entitlement less what was paid below", "18 − 14", "4"),
         ("Rebate", "Nothing to round", "4.00"),
     ]
     assert [(each.level, each.name, each.amount) for each in context["below"]] == [

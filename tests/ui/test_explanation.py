@@ -59,7 +59,7 @@ def test_a_rebate_per_lot_reads_from_lots_to_amount() -> None:
             "Counted lots", "Lots of the deal that the plan counts, by the account group’s lot factor 1", "0.5", "lots"
         ),
         Line("Base × rate", "0.5 × 9", "4.5", "USD"),
-        Line("Your entitlement less what was paid below you", "4.5 − 2.5", "2", "USD"),
+        Line("Entitlement less what was paid below", "4.5 − 2.5", "2", "USD"),
         Line("Rebate", "Nothing to round", "2.00", "USD"),
     ]
 

@@ -24,7 +24,9 @@ def test_money_shows_cents_and_what_lies_beyond_them() -> None:
 
 
 def test_money_takes_the_minor_unit_of_its_currency() -> None:
-    assert shown('{{ m|money:"JPY" }}', m=Decimal(1500)) == '<span class="num">1,500</span> <span class="ccy">JPY</span>'
+    assert (
+        shown('{{ m|money:"JPY" }}', m=Decimal(1500)) == '<span class="num">1,500</span> <span class="ccy">JPY</span>'
+    )
 
 
 def test_rounded_cuts_to_the_minor_unit() -> None:
