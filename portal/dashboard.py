@@ -61,6 +61,8 @@ def dashboard(request: ActorRequest) -> HttpResponse:
         "figures": figures(request.actor, ib, earned, period, at=now),
         "days": earned[::-1],
         "chart": rebate_chart(earned, ib.currency),
+        "earned_trend": charts.spark([each.total for each in earned], label=_("Trend of the rebate per day")),
+        "lots_trend": charts.spark([each.lots for each in earned], label=_("Trend of the lots per day")),
         "has_earned": any(each.total for each in earned),
         "series": series_names(),
         "level": level_below(ib, depth=1, at=now, period=period),

@@ -33,10 +33,6 @@ document.addEventListener('click', event => {
   if (event.target.matches('dialog.dlg')) event.target.close(); // a click on the backdrop
 });
 
-document.addEventListener('change', event => {
-  if (event.target.matches('[data-crm-autosubmit]')) event.target.form.requestSubmit();
-});
-
 // Ctrl+K (or ⌘K) presses the button that carries data-crm-key="k".
 document.addEventListener('keydown', event => {
   if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
@@ -45,8 +41,3 @@ document.addEventListener('keydown', event => {
   event.preventDefault();
   button.click();
 });
-
-// A dialog that came back with errors (422) is shown again.
-const reopen = () => $$('dialog[data-open]:not([open])').forEach(dialog => dialog.showModal());
-addEventListener('htmx:after:swap', reopen);
-reopen();

@@ -86,12 +86,6 @@ def signed(value: Money | Decimal | int | None, currency: str = "") -> SafeStrin
 
 
 @register.filter
-def lots(volume_e8: int | None) -> SafeString:
-    """Write a volume given in units of 1e-8 lots."""
-    return exact(None if volume_e8 is None else from_e8(volume_e8), 2)
-
-
-@register.filter
 def e8(scaled: int | None, places: int = 2) -> SafeString:
     """Write a figure given in units of 1e-8, unrounded."""
     return exact(None if scaled is None else from_e8(scaled), places)
