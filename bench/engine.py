@@ -3,7 +3,7 @@
 ratio_to_copy      binary COPY of the same final rows into the same tables / the engine
 ratio_to_row_copy  binary COPY of one row per payee into a table with only its primary key / the engine
 ratio_to_orm       a naive ORM loop doing the same work, per deal / the engine, per deal
-Openings are stored before and closings are judged, in batches of 100,000 as the walker takes them. The IBs' ledger
+Openings are stored before and closings are judged, in batches as large as the walker takes them. The IBs' ledger
 accounts exist in both; what a process remembers of network and plans is cold. Works in brokers of its own, which are
 removed afterwards."""
 
@@ -40,6 +40,7 @@ from commissions.judging.payees import PayeeKey, ensure_payees  # noqa: E402
 from commissions.models import IbDay, Judgement, Payee, PlanAssignment  # noqa: E402
 from commissions.terms import parse_terms  # noqa: E402
 from crm.flows.brokers import open_broker  # noqa: E402
+from crm.flows.deal_flow import JUDGE_BATCH  # noqa: E402
 from ib.models import IB, ClientLink, IbLink  # noqa: E402
 from ledger.enums import AccountKind, EntryKind, OwnerType  # noqa: E402
 from ledger.services import ensure_accounts, post_entry  # noqa: E402
@@ -51,7 +52,6 @@ from trading.cursor import get_cursor  # noqa: E402
 from trading.models import Deal, DealCursor, TradingAccount  # noqa: E402
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
-BATCH = 100_000
 ACTOR = Actor.system("bench")
 # A judgement as one row per payee: the same columns, an element in place of each array.
 ROW_TABLE = """CREATE TABLE bench_line (deal_id bigint, account_id bigint, leaf_ib_id bigint, deal_at timestamptz,
@@ -105,7 +105,7 @@ def fetch_closings(server_id: int, deals: int) -> list[Any]:
     DealCursor.objects.filter(pk=cursor.pk).update(judged_id=opened, judged_high_at=DAY)
     fetched = []
     while sum(map(len, fetched)) < deals:
-        rows = read_new(server_id=server_id, after_id=opened, limit=BATCH)
+        rows = read_new(server_id=server_id, after_id=opened, limit=JUDGE_BATCH)
         opened = int(rows["id"].max())
         fetched.append(rows)
     return fetched

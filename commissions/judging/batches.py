@@ -180,7 +180,8 @@ def _write(work: _Work, *, server_id: int, kind: BatchKind, deals: int, now: dat
     if days:
         total = add_up(join(days))
         write_days(total)
-        post_to_ledger(total, batch_id=batch.pk, actor=_ACTOR, now=now)
+        known = work.book.memory.accounts if work.book else {}
+        post_to_ledger(total, known=known, batch_id=batch.pk, actor=_ACTOR, now=now)
 
 
 def _write_again(again: _Changes, *, batch_id: int) -> Contributions:

@@ -119,7 +119,7 @@ def _put_exact(block: Block, row: int, result: ExactResult) -> None:
 
 def _name_clients(block: Block, accounts: Int64s, book: Book) -> None:
     distinct, inverse = np.unique(accounts, return_inverse=True)
-    payees = [book.memory.payees[_client_key(place, book)][0] for place in book.place(distinct).tolist()]
+    payees = [book.memory.payees[_client_key(place, book)] for place in book.place(distinct).tolist()]
     block.payee[:, -1] = np.array(payees, dtype=np.int32)[inverse]
 
 

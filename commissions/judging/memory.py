@@ -19,12 +19,14 @@ MAX_CELLS = 200_000
 
 @dataclass(slots=True)
 class Memory:
-    """One broker's part. `payees`: {(ib id, client id, currency): (payee id, ledger account id)}."""
+    """One broker's part. `payees`: {(ib id, client id, currency): payee id}; `accounts`: {payee id: (ledger account
+    id, currency)}."""
 
     versions: "dict[int, LoadedVersion]" = field(default_factory=dict)
-    payees: dict[tuple[int, int, str], tuple[int, int]] = field(default_factory=dict)
+    payees: dict[tuple[int, int, str], int] = field(default_factory=dict)
     chains: "ChainTable | None" = None
     cells: "CellTable | None" = None
+    accounts: dict[int, tuple[int, str]] = field(default_factory=dict)
     payees_of_chain: dict[int, tuple[int, ...]] = field(default_factory=dict)
     snapshot: "NetworkSnapshot | None" = None
     snapshot_version: int = -1

@@ -43,7 +43,7 @@ def payees_of_chain(memory: Memory, chain: Chain) -> tuple[int, ...]:
     found = memory.payees_of_chain.get(chain.number)
     if found is None:
         pairs = zip(chain.ib_ids, chain.currencies, strict=True)
-        found = tuple(memory.payees[ib_id, 0, currency][0] for ib_id, currency in pairs)
+        found = tuple(memory.payees[ib_id, 0, currency] for ib_id, currency in pairs)
         memory.payees_of_chain[chain.number] = found
     return found
 
@@ -79,4 +79,5 @@ def _remember(memory: Memory, keys: list[PayeeKey]) -> None:
         ):
             key = PayeeKey(ib_id or 0, client_id or 0, currency)
             if key in wanted:
-                memory.payees[key] = (pk, account)
+                memory.payees[key] = pk
+                memory.accounts[pk] = (account, currency)

@@ -151,13 +151,18 @@ def write_days(days: Contributions) -> None:
         cursor.execute(f"TRUNCATE {stage}")  # a test's transaction goes on
 
 
-def post_to_ledger(days: Contributions, *, batch_id: int, actor: Actor, now: datetime) -> None:
-    """Book one entry per payee: rebate expense against what is accrued to it."""
+def post_to_ledger(
+    days: Contributions, *, known: Mapping[int, tuple[int, str]], batch_id: int, actor: Actor, now: datetime
+) -> None:
+    """Book one entry per payee: rebate expense against what is accrued to it.
+
+    `known`: {payee id: (ledger account id, currency)} of payees met so far; the others are looked up."""
     payees, totals = sum_by(days.payee, days.amount)
     booked = {payee: total for payee, total in zip(payees.tolist(), totals.tolist(), strict=True) if total}
     if not booked:
         return
-    accounts = _accounts_of(booked)
+    accounts = {payee: known[payee] for payee in booked if payee in known}
+    accounts |= _accounts_of(booked.keys() - accounts.keys())
     currencies = sorted({currency for _account, currency in accounts.values()})
     specs = {currency: AccountSpec(AccountKind.REBATE_EXPENSE, currency) for currency in currencies}
     ids = ensure_accounts(specs=specs.values(), now=now)
@@ -168,7 +173,7 @@ def post_to_ledger(days: Contributions, *, batch_id: int, actor: Actor, now: dat
             at=now,
             description="rebate_accrual",
             postings=_postings(ids[specs[accounts[payee][1]].code], accounts[payee][0], total),
-            params={"batch_id": batch_id, "payee_id": payee},
+            params={"batch_id": batch_id},
         )
         for payee, total in booked.items()
     ]

@@ -24,7 +24,7 @@ DEEP_OVERLAP = timedelta(minutes=15)  # and once a minute this much, for edits a
 DEEP_EVERY = timedelta(minutes=1)
 AHEAD = timedelta(minutes=1)  # read past the server's clock: it tells whole seconds
 BACKFILL_STEP = timedelta(days=92)  # one step of a first read; the cursor moves after each
-JUDGE_BATCH = 100_000
+JUDGE_BATCH = 200_000
 
 
 @dataclass(slots=True)
