@@ -1,6 +1,6 @@
 """Walk a chain from the client upwards and say what each IB gets, and why.
 
-Source: the scenario specification, "upline modes", "Order of calculation" and "Verdicts"; decision 0007 for what
+Source: the scenario specification, "upline modes", "Order of calculation" and "Verdicts"; decision 0012 for what
 it leaves open."""
 
 from collections.abc import Sequence

@@ -33,7 +33,7 @@ def canonical_json(terms: Terms) -> str:
 
 
 def terms_hash(terms: Terms) -> UUID:
-    """Return the first 128 bits of SHA-256 over the canonical JSON. Source: decision 0006."""
+    """Return the first 128 bits of SHA-256 over the canonical JSON. Source: decision 0012."""
     return UUID(bytes=hashlib.sha256(canonical_json(terms).encode()).digest()[:16])
 
 
