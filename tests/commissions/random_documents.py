@@ -43,8 +43,8 @@ def random_document(random: Random, *, deals: int = 8, lots_only: bool = False) 
 
 
 def _pick(random: Random, **options: Any) -> dict[str, Any]:
-    """Keep each option half of the time."""
-    return {key: value for key, value in options.items() if random.random() < 0.3}
+    """Keep each option now and then: most deals shall be paid, every refusal shall occur."""
+    return {key: value for key, value in options.items() if random.random() < 0.15}
 
 
 def _versions(random: Random, lots_only: bool) -> list[dict[str, Any]]:
@@ -88,8 +88,10 @@ def _terms(random: Random, lots_only: bool) -> dict[str, Any]:
 
 
 def _rates(random: Random, count_on: str, lots_only: bool) -> list[dict[str, Any]]:
-    selectors = [{"any": True}, {"symbol_group": "majors"}, {"symbol": "XAUUSD"}, {"any": True, "mt_group": "cent"}]
-    chosen = random.sample(selectors, random.choice((0, 1, 1, 2, 3)))
+    selectors = [{"symbol_group": "majors"}, {"symbol": "XAUUSD"}, {"any": True, "mt_group": "cent"}]
+    chosen = random.sample(selectors, random.choice((0, 0, 1, 2)))
+    if random.random() < 0.9:
+        chosen.append({"any": True})
     return [{**selector, **_base(random, count_on, lots_only)} for selector in chosen]
 
 
@@ -102,7 +104,10 @@ def _base(random: Random, count_on: str, lots_only: bool) -> dict[str, Any]:
     base = random.choice(bases)
     row: dict[str, Any] = {"base": base}
     if base in ("per_lot", "per_million"):
-        row |= {"rate": random.choice(("0", "3", "5.25", "10")), "currency": random.choice(CURRENCIES)}
+        row |= {
+            "rate": random.choice(("0", "3", "3", "5.25", "5.25", "10", "10", "12.345678")),
+            "currency": random.choice(CURRENCIES),
+        }
         row["levels"] = {"2": "1", "3": "2.5"}
     elif base == "points":
         row |= {"points": "3", "levels": {"2": "1"}}
@@ -126,8 +131,8 @@ def _upline(random: Random) -> dict[str, Any]:
         upline["percent"] = "20"
     if mode == "percent_of_direct":
         upline["percents"] = {"2": "20", "3": "12.5"}
-    if mode == "difference":
-        upline |= _pick(random, same_rank={"percent": "10"})
+    if mode == "difference" and random.random() < 0.5:
+        upline["same_rank"] = {"percent": "10"}
     return upline
 
 
@@ -135,12 +140,14 @@ def _ibs(random: Random, plans: list[str]) -> list[dict[str, Any]]:
     ibs: list[dict[str, Any]] = []
     for number in range(random.randint(1, 6)):
         ib: dict[str, Any] = {"code": f"ib{number}", "currency": random.choice(CURRENCIES)}
-        if random.random() < 0.9:
+        if random.random() < 0.97:
             ib["plan"] = random.choice(plans)
         if ibs and random.random() < 0.85:
             ib["parent"] = random.choice(ibs[-2:])["code"]
-        ib |= _pick(random, keep_percent=random.choice(("0", "60", "100")), rank=random.randint(1, 2))
-        if random.random() < 0.15:
+        ib |= _pick(random, keep_percent=random.choice(("0", "60", "100")))
+        if random.random() < 0.6:
+            ib["rank"] = random.randint(1, 2)
+        if random.random() < 0.05:
             ib["active"] = False
         ibs.append(ib)
     return ibs
@@ -149,10 +156,13 @@ def _ibs(random: Random, plans: list[str]) -> list[dict[str, Any]]:
 def _clients(random: Random, codes: list[str]) -> list[dict[str, Any]]:
     clients = []
     for number in range(random.randint(1, 2)):
-        client: dict[str, Any] = {"login": 1001 + number, "group": random.choice(("std", "std", "std", "cent", "new"))}
+        client: dict[str, Any] = {
+            "login": 1001 + number,
+            "group": random.choice(("std", "std", "std", "std", "cent", "cent", "new")),
+        }
         if random.random() < 0.95:
             client["ib"] = random.choice(codes[-2:])
-        if number == 0 and random.random() < 0.15:
+        if number == 0 and random.random() < 0.08:
             client["is_ib"] = random.choice(codes)
         clients.append(client)
     return clients
@@ -161,7 +171,7 @@ def _clients(random: Random, codes: list[str]) -> list[dict[str, Any]]:
 def _fx(random: Random) -> list[dict[str, Any]]:
     rates = []
     for pair, rate in (("EURUSD", "1.25"), ("USDJPY", "150"), ("EURUSD", "1.30"), ("USDJPY", "155.5")):
-        if random.random() < 0.8:
+        if random.random() < 0.9:
             rates.append(
                 {"pair": pair, "rate": rate, "at": START + timedelta(minutes=random.choice((-600, -600, 10, 30)))}
             )
