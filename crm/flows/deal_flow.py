@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from commissions.services import judge_next_batch, rejudge_next_batch
 from django.db import connection
 
+from commissions.services import judge_next_batch, rejudge_next_batch
 from mt4bridge.models import MtServer
 from mt4bridge.types import BadRow, DealRow, TradingServer
 from tenancy.context import current_schema
