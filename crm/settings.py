@@ -74,7 +74,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_htmx",
     "django_cotton",
     "ui",
     "portal",
@@ -102,7 +101,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "access.middleware.SessionLimits",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "ui.errors.DomainErrors",
 ]
 ROOT_URLCONF = "crm.urls"

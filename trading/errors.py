@@ -22,6 +22,11 @@ class LotFactorIsSet(DomainError):
     )
 
 
+class SymbolIsClassified(DomainError):
+    code = "symbol_is_classified"
+    message = _("The symbol %(symbol)s is in the group %(group)s already. A symbol gets its group once.")
+
+
 class LotFactorInvalid(InvalidInput):
     code = "lot_factor_invalid"
     message = _("A lot factor is a number above 0 with at most 8 decimals.")

@@ -12,7 +12,7 @@ from access.types import Actor
 from core import copying
 from mt4bridge.types import BadRow, DealRow, GroupRow, SymbolRow
 from trading.cursor import lock_cursor
-from trading.errors import LotFactorInvalid, LotFactorIsSet
+from trading.errors import LotFactorInvalid, LotFactorIsSet, SymbolIsClassified
 from trading.models import Deal, DealCursor, FxRate, HeldDeal, MtGroup, Symbol, SymbolGroup
 from trading.recording import COPY_COLUMNS, Held, Sorted, load_names, load_stored, pack, sort_rows
 from trading.types import DealKey, RecordOutcome, Stored
@@ -177,14 +177,19 @@ def sync_symbols(*, server_id: int, rows: Sequence[SymbolRow]) -> int:
 
 @transaction.atomic
 def classify_symbol(*, symbol: Symbol, group: SymbolGroup, actor: Actor, now: datetime) -> Symbol:
-    """Put a symbol into a group that plans name."""
-    row = Symbol.objects.select_for_update(of=("self",)).get(pk=symbol.pk)
-    before = row.group_id
+    """Put a symbol into a group that plans name. Once: what was judged by it must not depend on when that was.
+
+    :raises SymbolIsClassified: it is in another group."""
+    row = Symbol.objects.select_for_update(of=("self",)).select_related("group").get(pk=symbol.pk)
+    if row.group_id == group.pk:
+        return row
+    if row.group is not None:
+        raise SymbolIsClassified(field="group", symbol=row.name, group=row.group.name)
     row.group = group
     row.save(update_fields=["group"])
     record_audit(
         actor=actor, action="trading.classify_symbol", object_type="symbol", object_id=str(row.pk),
-        before={"group_id": before}, after={"group_id": group.pk}, now=now,
+        before={"group_id": None}, after={"group_id": group.pk}, now=now,
     )  # fmt: skip
     return row
 

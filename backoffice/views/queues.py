@@ -12,12 +12,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from access.decorators import ActorRequest, requires
 from backoffice.forms.queues import ClassifyForm, LotFactorForm, ReleaseForm, SymbolGroupForm
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
+from commissions.symbols import classify_symbols
 from core.errors import DomainError
 from trading.held import ask_releases
 from trading.models import MtGroup
 from trading.queries import held_deals, mt_groups_visible_to, open_tasks, symbol_groups, symbols_visible_to
 from trading.services import set_lot_factor
-from trading.symbols import classify_symbols, create_symbol_group
+from trading.symbols import create_symbol_group
 
 SHOWN = 200
 
@@ -64,10 +65,12 @@ def classify(request: ActorRequest) -> HttpResponse:
     form = ClassifyForm(symbol_groups(), request.POST)
     if not form.is_valid():
         return _symbols(request, classify=form, new_group=SymbolGroupForm(), status=UNPROCESSABLE)
-    group = form.cleaned_data["group"]
-    count = classify_symbols(
-        symbol_ids=form.cleaned_data["symbols"], group=group, actor=request.actor, now=timezone.now()
-    )
+    group, symbol_ids = form.cleaned_data["group"], form.cleaned_data["symbols"]
+    try:
+        count = classify_symbols(symbol_ids=symbol_ids, group=group, actor=request.actor, now=timezone.now())
+    except DomainError as error:
+        put_on_form(form, error)
+        return _symbols(request, classify=form, new_group=SymbolGroupForm(), status=UNPROCESSABLE)
     sentence = ngettext("%(n)d symbol is now in %(group)s.", "%(n)d symbols are now in %(group)s.", count)
     messages.success(request, sentence % {"n": count, "group": group.name})
     return redirect("backoffice:symbols")

@@ -179,3 +179,15 @@ def test_a_factor_that_is_no_number_above_zero_is_refused(office: Browser, serve
     assert answer.status_code == 422
     assert len(errors(answer)) == 1
     assert MtGroup.objects.get(pk=cent.pk).lot_factor is None
+
+
+def test_a_symbol_gets_its_group_once(office: Browser, server: MtServer) -> None:
+    metals = SymbolGroup.objects.create(code="metals", name="Metals")
+    indices = SymbolGroup.objects.create(code="indices", name="Indices")
+    gold = make_symbol(server, "XAUUSD", metals)
+
+    answer = office.post("/office/symbols/classify/", {"symbols": [gold.pk], "group": indices.pk})
+
+    assert answer.status_code == 422
+    assert errors(answer) == ["The symbol XAUUSD is in the group Metals already. A symbol gets its group once."]
+    assert Symbol.objects.get(pk=gold.pk).group == metals
