@@ -188,6 +188,7 @@ class DealCursor(models.Model):
         "mt4bridge.MtServer", on_delete=models.PROTECT, primary_key=True, related_name="cursor"
     )
     version = models.BigIntegerField(default=0)  # moves with every step: a step checks that it has not moved
+    deals = models.BigIntegerField(default=0)  # deals stored, whatever their revisions: pages never count the table
     recorded_until = models.DateTimeField(null=True)  # deals before this moment (UTC) have been read
     swept_at = models.DateTimeField(null=True)  # when the longer overlap was last read for edits and deletions
     judged_id = models.BigIntegerField(default=0)  # deals of this server up to this id are judged

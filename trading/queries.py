@@ -284,7 +284,6 @@ def server_healths() -> list[ServerHealth]:
     """Return the health of each MT server by name, also of those never walked. One statement."""
     last_deal = Deal.objects.filter(server=OuterRef("pk")).order_by("-id")
     rows = MtServer.objects.select_related("cursor").annotate(
-        deals_stored=_count(Deal.objects.filter(revision=0)),
         last_deal_at=Subquery(last_deal.values("deal_at")[:1]),
         last_recorded_at=Subquery(last_deal.values("recorded_at")[:1]),
         held=_count(HeldDeal.objects.filter(released_at__isnull=True)),
@@ -305,7 +304,8 @@ def _health(row: Any) -> ServerHealth:
     until = cursor.complete_until if cursor else None
     clock = ServerClock(row.clock_zone, row.clock_shift_minutes)
     return ServerHealth(
-        server_id=row.pk, name=row.name, address=row.address, is_active=row.is_active, deals=row.deals_stored,
+        server_id=row.pk, name=row.name, address=row.address, is_active=row.is_active,
+        deals=cursor.deals if cursor else 0,
         last_deal_at=row.last_deal_at, last_recorded_at=row.last_recorded_at, complete_until=until,
         complete_until_wall=until + timedelta(seconds=clock.offset_seconds(until)) if until else None,
         last_ok_at=row.last_ok_at, failures=row.failures, last_error_code=row.last_error_code,

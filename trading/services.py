@@ -43,7 +43,7 @@ def record_deals(*, server_id: int, version: int, reading: Reading, now: datetim
     if packed or gone:
         copying.copy_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=[*packed, *gone])
     held = _keep_held(server_id, found, now)
-    _move(cursor, reading, now)
+    _move(cursor, reading, new=new, now=now)
     return RecordOutcome(new=new, revised=revised, deleted=len(gone), held=held, version=cursor.version)
 
 
@@ -115,13 +115,14 @@ def _renew_held(row: HeldDeal, held: Held) -> None:
     row.save(update_fields=["reason", "detail", "payload", "release_asked_at"])
 
 
-def _move(cursor: DealCursor, reading: Reading, now: datetime) -> None:
+def _move(cursor: DealCursor, reading: Reading, *, new: int, now: datetime) -> None:
     cursor.version += 1
+    cursor.deals += new
     if reading.recorded_until is not None:
         cursor.recorded_until = max(filter(None, (cursor.recorded_until, reading.recorded_until)))
     if reading.swept:
         cursor.swept_at = now
-    cursor.save(update_fields=["version", "recorded_until", "swept_at"])
+    cursor.save(update_fields=["version", "deals", "recorded_until", "swept_at"])
 
 
 @transaction.atomic
