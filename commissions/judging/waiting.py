@@ -1,6 +1,6 @@
 """Deals that wait for something, and deals that changes of network or plans ask to judge again."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from commissions.judging.rates import newest_rate_id
 from commissions.models import EngineCursor, PlanAssignment, PlanChange, Rejudge
 from ib.queries import affected_since, network_version
 from ib.types import AffectedPeriod
+from trading.cursor import lock_cursor
 from trading.models import DealCursor
 
 Waits = Mapping[int, tuple[Wait, int]]  # by the deal's identity: what it waits for, and its time
@@ -75,10 +76,12 @@ def _row(root: int, wait: Wait, at_us: int, server_id: int, fx_seen: int) -> Rej
     )
 
 
+# A deal lacks the rates of `currencies` as long as no rate against USD has begun by its time, so any such rate is news.
+# Told by the rates themselves and not by what was the newest one: a rate may commit while a batch is computed.
 _WAKE = """UPDATE commissions_rejudge r SET is_ready = true WHERE r.server_id = %s AND NOT r.is_ready AND (
     EXISTS (SELECT 1 FROM trading_mtgroup g WHERE g.id = r.mt_group_id AND g.lot_factor IS NOT NULL)
-    OR EXISTS (SELECT 1 FROM trading_fxrate f WHERE f.id > r.fx_seen AND f.at <= r.deal_at
-        AND (f.base = ANY(r.currencies) OR f.quote = ANY(r.currencies))))"""
+    OR EXISTS (SELECT 1 FROM trading_fxrate f WHERE f.at <= r.deal_at
+        AND (f.base = ANY(r.currencies) AND f.quote = 'USD' OR f.base = 'USD' AND f.quote = ANY(r.currencies))))"""
 
 
 def wake(*, server_id: int) -> None:
@@ -103,24 +106,36 @@ def later(before: datetime | None, at_us: int) -> datetime:
 def queue_changes(*, server_id: int, cursor: DealCursor) -> None:
     """Queue the judged deals that changes of network and plans since the last look may touch.
 
-    Too many are harmless: a deal that comes out the same changes nothing."""
+    Too many are harmless: a deal that comes out the same changes nothing. Moves the cursor, so that a batch which
+    another walker computed before the change is dropped, not written: nobody would judge it again.
+
+    :raises CursorBusy, CursorMoved: another walker is at work; nothing was queued."""
     seen = EngineCursor.objects.select_for_update().filter(pk=server_id).first()
     if seen is None:
         return
     network, plans = network_version(), plan_version()
     if (network, plans) == (seen.network_version, seen.plan_version):
         return
+    _move(cursor)
     until = cursor.judged_high_at
-    for change in affected_since(version=seen.network_version):
-        network = max(network, change.version)
-        if until is not None and change.affected_from <= until:
-            _queue_network_change(change, server_id=server_id, judged_id=cursor.judged_id)
+    changes = affected_since(version=seen.network_version)
+    network = max([network, *(change.version for change in changes)])
+    if until is not None:
+        touching = [change for change in changes if change.affected_from <= until]
+        _queue_network_changes(touching, server_id=server_id, judged_id=cursor.judged_id)
     for plan_change in PlanChange.objects.filter(version__gt=seen.plan_version).order_by("version"):
         plans = max(plans, plan_change.version)
         if until is not None and plan_change.affected_from <= until:
             _queue_plan_change(plan_change, server_id=server_id, judged_id=cursor.judged_id)
     seen.network_version, seen.plan_version = network, plans
     seen.save(update_fields=["network_version", "plan_version"])
+
+
+def _move(cursor: DealCursor) -> None:
+    locked = lock_cursor(server_id=cursor.server_id, version=cursor.version)
+    locked.version += 1
+    locked.save(update_fields=["version"])
+    cursor.version = locked.version
 
 
 _DOWN = """WITH RECURSIVE down AS (
@@ -138,7 +153,7 @@ UNION
 SELECT k.account_id FROM down JOIN ib_accountlink k ON k.ib_id = down.ib_id
     AND (k.active_to IS NULL OR k.active_to > %(start)s)
     AND (%(end)s::timestamptz IS NULL OR k.active_from < %(end)s)"""
-_CLIENT = "SELECT id FROM trading_tradingaccount WHERE client_id = %(client)s AND server_id = %(server)s"
+_CLIENT = "SELECT id FROM trading_tradingaccount WHERE client_id = ANY(%(clients)s) AND server_id = %(server)s"
 _ACCOUNT = "SELECT %(account)s::bigint"
 _QUEUE = """INSERT INTO commissions_rejudge AS q
         (deal_id, server_id, cause, is_ready, mt_group_id, currencies, fx_seen, deal_at)
@@ -152,19 +167,23 @@ _QUEUE = """INSERT INTO commissions_rejudge AS q
     ON CONFLICT (deal_id) DO UPDATE SET is_ready = true"""
 
 
-def _queue_network_change(change: AffectedPeriod, *, server_id: int, judged_id: int) -> None:
-    params: dict[str, Any] = {
-        "start": change.affected_from,
-        "end": change.affected_to,
-        "server": server_id,
-        "judged": judged_id,
-    }
-    if change.ib_id is not None:
-        _queue(_DOWN, {**params, "ibs": [change.ib_id]})
-    elif change.client_id is not None:
-        _queue(_CLIENT, {**params, "client": change.client_id})
-    else:
-        _queue(_ACCOUNT, {**params, "account": change.account_id})
+def _queue_network_changes(changes: Iterable[AffectedPeriod], *, server_id: int, judged_id: int) -> None:
+    """Queue what the changes may touch: clients of one period together, since an import places thousands."""
+    clients: dict[tuple[datetime, datetime | None], list[int]] = {}
+    for change in changes:
+        params = _params(change, server_id=server_id, judged_id=judged_id)
+        if change.ib_id is not None:
+            _queue(_DOWN, {**params, "ibs": [change.ib_id]})
+        elif change.client_id is not None:
+            clients.setdefault((change.affected_from, change.affected_to), []).append(change.client_id)
+        else:
+            _queue(_ACCOUNT, {**params, "account": change.account_id})
+    for (start, end), ids in clients.items():
+        _queue(_CLIENT, {"start": start, "end": end, "server": server_id, "judged": judged_id, "clients": ids})
+
+
+def _params(change: AffectedPeriod | PlanChange, *, server_id: int, judged_id: int) -> dict[str, Any]:
+    return {"start": change.affected_from, "end": change.affected_to, "server": server_id, "judged": judged_id}
 
 
 def _queue_plan_change(change: PlanChange, *, server_id: int, judged_id: int) -> None:
@@ -175,8 +194,7 @@ def _queue_plan_change(change: PlanChange, *, server_id: int, judged_id: int) ->
         if change.affected_to is not None:
             users = users.filter(active_from__lt=change.affected_to)
         ibs = set(users.values_list("ib_id", flat=True))
-    params = {"start": change.affected_from, "end": change.affected_to, "server": server_id, "judged": judged_id}
-    _queue(_DOWN, {**params, "ibs": list(ibs)})
+    _queue(_DOWN, {**_params(change, server_id=server_id, judged_id=judged_id), "ibs": list(ibs)})
 
 
 def _queue(accounts: str, params: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from ib.models import IB, AccountLink, ClientLink, IbLink
 from ib.queries.places import in_force
 from ib.services.errors import AlreadyPlaced, AlreadyThere, NobodyThere, ParentNotYetThere
 from ib.services.periods import put_from
-from ib.services.state import Span, bump, lock_network, record_change
+from ib.services.state import Span, lock_network, record_change, record_placements
 from trading.models import TradingAccount
 
 
@@ -95,7 +95,7 @@ def place_clients(*, places: Mapping[int, int], at: datetime, actor: Actor, now:
         [ClientLink(client_id=client_id, ib_id=ib_id, active_from=at) for client_id, ib_id in places.items()],
         batch_size=10_000,
     )
-    bump(span=Span(at, None))
+    record_placements(client_ids=places.keys(), span=Span(at, None), now=now)
     record_audit(
         actor=actor, action="ib.place_clients", object_type="client", object_id="", before=None,
         after={"clients": len(places), "from": at}, now=now,

@@ -1,5 +1,6 @@
 """The network's lock and version: what every change takes first, and leaves behind."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,13 +26,13 @@ def lock_network() -> None:
         cursor.execute("SELECT ib_network_lock()")
 
 
-def bump(*, span: Span | None = None) -> int:
+def bump(*, span: Span | None = None, by: int = 1) -> int:
     """Raise the network's version in the caller's transaction and return it; `span` may have to be judged again."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE ib_networkstate SET version = version + 1, affected_from = LEAST(affected_from, %s) "
+            "UPDATE ib_networkstate SET version = version + %s, affected_from = LEAST(affected_from, %s) "
             "WHERE id = 1 RETURNING version",
-            [span.start if span else None],
+            [by, span.start if span else None],
         )
         (version,) = cursor.fetchone()
     return int(version)
@@ -53,6 +54,21 @@ def record_change(
         affected_from=span.start, affected_to=span.end, recorded_at=now,
     )  # fmt: skip
     return version
+
+
+def record_placements(*, client_ids: Collection[int], span: Span, now: datetime) -> None:
+    """Note for the engine, in bulk, that the period of each of these clients changed: a version for each."""
+    last = bump(span=span, by=len(client_ids))
+    NetworkChange.objects.bulk_create(
+        [
+            NetworkChange(
+                version=version, kind=ChangeKind.CLIENT, client_id=client_id,
+                affected_from=span.start, affected_to=span.end, recorded_at=now,
+            )
+            for version, client_id in enumerate(client_ids, last - len(client_ids) + 1)
+        ],
+        batch_size=10_000,
+    )  # fmt: skip
 
 
 def hold_network_version() -> int:

@@ -287,8 +287,14 @@ def test_clients_are_placed_at_once_and_only_once(broker: Broker) -> None:
     clients = [make_client(), make_client()]
     places = {client.pk: ib.pk for client in clients}
 
+    before = network_version()
+
     assert place_clients(places=places, at=START, actor=ACTOR, now=START) == 2
 
+    assert network_version() == before + 2
+    assert affected_since(version=before) == [
+        AffectedPeriod(before + place, None, client.pk, None, START, None) for place, client in enumerate(clients, 1)
+    ]
     assert chains_at(client_ids=list(places), at=START) == {pk: [ChainLink(ib.pk, 1)] for pk in places}
     with pytest.raises(AlreadyPlaced, match=clients[0].code):
         place_clients(places=places, at=MARCH, actor=ACTOR, now=MARCH)
