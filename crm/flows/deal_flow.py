@@ -85,7 +85,8 @@ def read_new(*, server: MtServer, gateway: TradingServer, now: datetime, outcome
     """Read the server from the cursor to its present, in steps that each move the cursor."""
     server_now = gateway.server_time()
     cursor = get_cursor(server.pk)
-    read_until = cursor.recorded_until or server.history_from
+    # In the hour that a server's clock repeats in autumn it goes back: then its present is read, not what was ahead.
+    read_until = min(cursor.recorded_until or server.history_from, server_now)
     while server_now - read_until > BACKFILL_STEP:
         step_end = read_until + BACKFILL_STEP
         window = Window(since=read_until - OVERLAP, until=step_end, read_to=step_end)
