@@ -1,5 +1,6 @@
 """Turn rows of the bridge into revisions of deals: resolve names, compare with the store, pack for COPY."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from trading.enums import HoldReason
 from trading.models import Deal, Symbol, TradingAccount
 from trading.types import DealContent, DealKey, Stored
 
+logger = logging.getLogger(__name__)
 _CONTENT = DealContent._fields
 COPY_COLUMNS = (
     "server_id", "ticket", "leg", "revision", "deleted", "account_id", "symbol_id", "action", "entry", "reason",
@@ -66,7 +68,9 @@ def sort_rows(rows: Iterable[DealRow | BadRow], names: Names) -> Sorted:
     result = Sorted()
     for row in rows:
         if isinstance(row, BadRow):
-            if row.ticket is not None:
+            if row.ticket is None:  # nothing to hold it by: whoever watches the log has to look
+                logger.error("the server sent a deal without a ticket: %s", row.reason)
+            else:
                 _hold(result, DealKey(row.ticket, row.leg), row.login, HoldReason.BAD_ROW, row.reason, {"raw": row.raw})
             continue
         key = DealKey(row.ticket, row.leg)
@@ -94,6 +98,7 @@ def _reason_to_hold(row: DealRow, names: Names) -> HoldReason | None:
         return HoldReason.UNKNOWN_SYMBOL
     numbers = (
         row.volume_e8,
+        row.volume_closed_e8,
         row.price_e8,
         row.profit_e8,
         row.swap_e8,

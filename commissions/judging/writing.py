@@ -1,7 +1,7 @@
 """Write one batch: judgements, roll-ups, ledger entries. Runs inside the caller's transaction."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from itertools import chain, groupby
 from typing import Any
 
@@ -23,6 +23,7 @@ from ledger.types import AccountSpec, EntrySpec, PostingSpec, credit, debit
 from tenancy.context import current_broker
 
 Int64s = npt.NDArray[np.int64]
+_EPOCH_DAY = date(1970, 1, 1)
 _ARRAYS = (("payee", "int4"), ("verdict", "int2"), ("rate_row", "int4"), ("amount_e8", "int8"), ("booked_e8", "int8"))
 _SCALARS = (
     ("deal_id", "int8"), ("account_id", "int8"), ("leaf_ib_id", "int8"), ("deal_at", "int8"), ("lots_e8", "int8"),
@@ -122,16 +123,22 @@ _DAY_FIELDS = (
 _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS {name} (
     payee_id integer, day date, period date, symbol_group_id integer,
     via_ib_id bigint, via_account_id bigint, deals integer, amount_e8 bigint, lots_e8 bigint) ON COMMIT DELETE ROWS"""
-_MERGE = """INSERT INTO commissions_ibday AS d (payee_id, day, period, symbol_group_id, via_ib_id, via_account_id,
+_ADD = """INSERT INTO commissions_ibday AS d (payee_id, day, period, symbol_group_id, via_ib_id, via_account_id,
         deals, amount, lots)
     SELECT payee_id, day, period, symbol_group_id, via_ib_id, via_account_id, deals, amount_e8 * 0.00000001,
-        lots_e8 * 0.00000001 FROM {name}
+        lots_e8 * 0.00000001 FROM {name}"""
+_MERGE = """{add}
     ON CONFLICT (payee_id, day, period, symbol_group_id, via_ib_id, via_account_id) DO UPDATE
     SET deals = d.deals + excluded.deals, amount = d.amount + excluded.amount, lots = d.lots + excluded.lots"""
+_ANY_THERE = """SELECT EXISTS (SELECT 1 FROM commissions_ibday
+    WHERE payee_id = ANY(%s) AND day BETWEEN %s::date AND %s::date)"""
+_ONE_WRITER = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ':ib_day', 0))"
+LARGE = 10_000  # rows from which it pays to ask whether the days are new
 
 
 def write_days(days: Contributions) -> None:
-    """Add to the roll-up, row by row in the order of its key, so that concurrent walkers never wait in a circle."""
+    """Add to the roll-up. One writer of a broker at a time, until its commit: no two walkers wait in a circle, and
+    days that nobody has rolled up yet are simply added, at half the cost of merging (a backfill is all such days)."""
     if not len(days.payee):
         return
     values = {
@@ -147,8 +154,21 @@ def write_days(days: Contributions) -> None:
         cursor.execute(_STAGE.format(name=stage))
     _copy(f"COPY {stage} ({names}) FROM STDIN (FORMAT binary)", [pack_rows(fields, values, len(days.payee))])
     with connection.cursor() as cursor:
-        cursor.execute(_MERGE.format(name=stage))
+        cursor.execute(_ONE_WRITER)
+        add = _ADD.format(name=stage)
+        cursor.execute(add if _all_new(days) else _MERGE.format(add=add))
         cursor.execute(f"TRUNCATE {stage}")  # a test's transaction goes on
+
+
+def _all_new(days: Contributions) -> bool:
+    """Say whether none of the payees has a roll-up on any of the days, if there are enough rows to ask."""
+    if len(days.payee) < LARGE:
+        return False
+    first, last = (_EPOCH_DAY + timedelta(days=int(day)) for day in (days.day.min(), days.day.max()))
+    with connection.cursor() as cursor:
+        cursor.execute(_ANY_THERE, [np.unique(days.payee).tolist(), first, last])
+        (there,) = cursor.fetchone()
+    return not there
 
 
 def post_to_ledger(

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from commissions.services import judge_next_batch, rejudge_next_batch
+from mt4bridge.errors import BridgeError
 from mt4bridge.models import MtServer
 from mt4bridge.types import BadRow, DealRow, TradingServer
 from tenancy.context import current_schema
@@ -65,7 +66,11 @@ def walk(*, server: MtServer, gateway: TradingServer, now: datetime) -> WalkOutc
     :raises BridgeError: the server could not be read; what was read before it is stored and judged next time.
     :raises CursorBusy, CursorMoved: another walker is at work."""
     outcome = WalkOutcome()
-    read_new(server=server, gateway=gateway, now=now, outcome=outcome)
+    try:
+        read_new(server=server, gateway=gateway, now=now, outcome=outcome)
+    except BridgeError:
+        judge_all(server_id=server.pk, now=now)  # moves, plans and late rates do not wait for the server
+        raise
     outcome.judged = judge_all(server_id=server.pk, now=now)
     return outcome
 

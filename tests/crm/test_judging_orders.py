@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from commissions.judging import writing
 from commissions.models import IbDay, Judgement, Payee
 from commissions.services import judge_next_batch, rejudge_next_batch
 from crm.scenarios.documents import Document
@@ -78,6 +79,18 @@ def test_events_in_time_order_end_as_the_reference_says(seed: int, broker: Broke
 
     assert stored(world, doc) == expected(doc)
     assert_books_agree()
+
+
+def test_days_that_are_new_are_added_and_others_merged(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the question asked for every batch, the first one of a day adds, the later ones merge."""
+    monkeypatch.setattr(writing, "LARGE", 1)
+    doc = random_document(Random(40))
+
+    world = play(Document("random", "", doc))
+
+    assert stored(world, doc) == expected(doc)
+    assert_books_agree()
+    assert IbDay.objects.exists()
 
 
 def deliver_in_some_order(world: World, doc: dict[str, Any], random: Random) -> None:

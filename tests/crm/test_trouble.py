@@ -8,18 +8,22 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from commissions.models import Judgement
 from crm.demo.once import read_ready_file
 from crm.demo.setup import BEGINNING, SimulatorAddress
 from crm.flows import deal_flow, tasks
 from house.ports import free_port
+from mt4bridge.enums import DealEntry
 from mt4bridge.gateways import close_gateways
 from mt4bridge.models import MtServer
 from mt4bridge.queries import last_error_in_words, servers_to_contact
 from tenancy.models import Broker
 from tenancy.tasks import BrokerMissing
 from tests.crm.world import run_simulator
-from tests.trading.factories import make_server
+from tests.trading.factories import deal_row, make_account, make_mt_group, make_server, make_symbol
+from trading.cursor import get_cursor
 from trading.models import Deal, DealCursor
+from trading.services import Reading, record_deals
 
 pytestmark = pytest.mark.integration
 
@@ -109,3 +113,17 @@ def test_a_task_without_its_broker_is_refused(broker: Broker) -> None:
         tasks.walk_server.apply_async(kwargs={"server_id": 1})
     with pytest.raises(BrokerMissing, match="started without an active broker"):
         tasks.walk_server(server_id=1)
+
+
+def test_what_is_stored_is_judged_though_the_server_is_gone(broker: Broker) -> None:
+    server = make_server(address=f"127.0.0.1:{free_port()}")
+    make_symbol(server)
+    make_account(make_mt_group(server))
+    rows = [deal_row(1), deal_row(2, position=1, entry=DealEntry.OUT)]
+    version = get_cursor(server.pk).version
+    record_deals(server_id=server.pk, version=version, reading=Reading(rows=rows), now=timezone.now())
+
+    tasks._with_gateway(server.pk, deal_flow.walk)
+
+    server.refresh_from_db()
+    assert (server.last_error_code, Judgement.objects.count()) == ("server_unreachable", 1)
