@@ -1,7 +1,7 @@
 """The field cipher: secrets at rest, bound to their place, so that a swapped or edited value never decrypts.
 
 Format `v1|key id|nonce|ciphertext` (base64), AES-256-GCM; the place (schema, table, column, row) is authenticated.
-Decrypting anything else raises: garbage is never returned. Source: docs/decisions/0001 (secrets)."""
+Decrypting anything else raises: garbage is never returned."""
 
 import base64
 import hashlib

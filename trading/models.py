@@ -103,7 +103,7 @@ class Deal(models.Model):
     """One execution on an MT server, as the server told it; an edit or deletion there is a new revision.
 
     Live is the highest revision of (server, ticket, leg), unless that one says deleted. Integer columns
-    in 1e-8 units: the judging reads them straight into numpy (decision 0005)."""
+    in 1e-8 units: the judging reads them straight into numpy (decision 0006)."""
 
     db_access = DbAccess.APPEND
 

@@ -138,7 +138,7 @@ GROUP BY a.id, a.login, g.currency, g.currency_digits ORDER BY a.login
 def book_summaries() -> list[BookSummary]:
     """Return each account's balance, closed profit, swap and open positions from the stored deals alone.
 
-    Credit operations (action 3) do not touch the balance. Source: MT5 balance reconciliation, decision 0009."""
+    Credit operations (action 3) do not touch the balance. Source: how MT5 servers reconcile balances."""
     sql = _BOOK_SQL.format(live_p=LIVE_SQL.format(alias="p"), live_d=LIVE_SQL.format(alias="d"))
     with connection.cursor() as cursor:
         cursor.execute(sql)
