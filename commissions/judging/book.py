@@ -66,9 +66,11 @@ _ACCOUNT_COLUMNS = (
 )
 
 
-def open_book(rows: Rows) -> Book:
-    """Read what judging these deals needs: a handful of statements, whatever their number."""
-    known = memory()
+def open_book(rows: Rows, *, known: Memory | None = None) -> Book:
+    """Read what judging these deals needs: a handful of statements, whatever their number.
+
+    `known`: what to remember it in, in place of what this process remembers."""
+    known = memory() if known is None else known
     if known.cells is None or known.chains is None or len(known.cells.cells) > MAX_CELLS:
         known.chains, known.cells = ChainTable(), CellTable()
         known.payees_of_chain.clear()

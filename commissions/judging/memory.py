@@ -20,7 +20,7 @@ MAX_CELLS = 200_000
 @dataclass(slots=True)
 class Memory:
     """One broker's part. `payees`: {(ib id, client id, currency): payee id}; `accounts`: {payee id: (ledger account
-    id, currency)}."""
+    id, currency)}. `writes` False: payees that are missing are made up, with ids below zero, and stored nowhere."""
 
     versions: "dict[int, LoadedVersion]" = field(default_factory=dict)
     payees: dict[tuple[int, int, str], int] = field(default_factory=dict)
@@ -32,6 +32,7 @@ class Memory:
     snapshot_version: int = -1
     network: "Network | None" = None
     network_key: tuple[int, int] = (-1, -1)
+    writes: bool = True
 
 
 _MEMORIES: dict[tuple[str, str], Memory] = {}

@@ -53,6 +53,9 @@ def _open(memory: Memory, keys: list[PayeeKey], *, now: datetime) -> None:
     missing = [key for key in keys if key not in memory.payees]
     if not missing:
         return
+    if not memory.writes:
+        memory.payees |= {key: -len(memory.payees) - place for place, key in enumerate(missing, 1)}
+        return
     with transaction.atomic():
         accounts = ensure_accounts(specs=[key.spec for key in missing], now=now)
         rows = [

@@ -1,8 +1,8 @@
 """Deals that wait for something, and deals that changes of network or plans ask to judge again."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -122,11 +122,12 @@ def queue_changes(*, server_id: int, cursor: DealCursor) -> None:
     network = max([network, *(change.version for change in changes)])
     if until is not None:
         touching = [change for change in changes if change.affected_from <= until]
-        _queue_network_changes(touching, server_id=server_id, judged_id=cursor.judged_id)
+        for touched in touched_by_network(touching, server_id=server_id, judged_id=cursor.judged_id):
+            _queue(touched)
     for plan_change in PlanChange.objects.filter(version__gt=seen.plan_version).order_by("version"):
         plans = max(plans, plan_change.version)
         if until is not None and plan_change.affected_from <= until:
-            _queue_plan_change(plan_change, server_id=server_id, judged_id=cursor.judged_id)
+            _queue(touched_by_plans(plan_change, server_id=server_id, judged_id=cursor.judged_id))
     seen.network_version, seen.plan_version = network, plans
     seen.save(update_fields=["network_version", "plan_version"])
 
@@ -155,38 +156,46 @@ SELECT k.account_id FROM down JOIN ib_accountlink k ON k.ib_id = down.ib_id
     AND (%(end)s::timestamptz IS NULL OR k.active_from < %(end)s)"""
 _CLIENT = "SELECT id FROM trading_tradingaccount WHERE client_id = ANY(%(clients)s) AND server_id = %(server)s"
 _ACCOUNT = "SELECT %(account)s::bigint"
-_QUEUE = """INSERT INTO commissions_rejudge AS q
-        (deal_id, server_id, cause, is_ready, mt_group_id, currencies, fx_seen, deal_at)
-    SELECT DISTINCT ON (r.id) r.id, r.server_id, 'correction', true, NULL::bigint, '{{}}'::varchar[], 0, d.deal_at
+# The judged deals of some accounts within a period, as `{accounts}` gives them.
+_TOUCHED = """SELECT DISTINCT ON (r.id) r.id, r.server_id, d.deal_at
     FROM ({accounts}) AS chosen (id)
     JOIN trading_deal d ON d.account_id = chosen.id AND d.deal_at >= %(start)s
         AND (%(end)s::timestamptz IS NULL OR d.deal_at < %(end)s) AND d.action IN (0, 1)
     JOIN trading_deal r ON r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0
     WHERE r.server_id = %(server)s AND r.id <= %(judged)s
-    ORDER BY r.id
+    ORDER BY r.id"""
+_QUEUE = """INSERT INTO commissions_rejudge AS q
+        (deal_id, server_id, cause, is_ready, mt_group_id, currencies, fx_seen, deal_at)
+    SELECT t.id, t.server_id, 'correction', true, NULL::bigint, '{{}}'::varchar[], 0, t.deal_at FROM ({touched}) t
     ON CONFLICT (deal_id) DO UPDATE SET is_ready = true"""
 
 
-def _queue_network_changes(changes: Iterable[AffectedPeriod], *, server_id: int, judged_id: int) -> None:
-    """Queue what the changes may touch: clients of one period together, since an import places thousands."""
+class Touched(NamedTuple):
+    """A statement that selects (id, server_id, deal_at) of the judged deals that a change touches."""
+
+    statement: str
+    params: dict[str, Any]
+
+
+def touched_by_network(changes: Iterable[AffectedPeriod], *, server_id: int, judged_id: int) -> Iterator[Touched]:
+    """Yield what selects the deals that the changes may touch: clients of one period together, since an import
+    places thousands."""
     clients: dict[tuple[datetime, datetime | None], list[int]] = {}
     for change in changes:
         params = _params(change, server_id=server_id, judged_id=judged_id)
         if change.ib_id is not None:
-            _queue(_DOWN, {**params, "ibs": [change.ib_id]})
+            yield _touched(_DOWN, {**params, "ibs": [change.ib_id]})
         elif change.client_id is not None:
             clients.setdefault((change.affected_from, change.affected_to), []).append(change.client_id)
         else:
-            _queue(_ACCOUNT, {**params, "account": change.account_id})
+            yield _touched(_ACCOUNT, {**params, "account": change.account_id})
     for (start, end), ids in clients.items():
-        _queue(_CLIENT, {"start": start, "end": end, "server": server_id, "judged": judged_id, "clients": ids})
+        params = {"start": start, "end": end, "server": server_id, "judged": judged_id, "clients": ids}
+        yield _touched(_CLIENT, params)
 
 
-def _params(change: AffectedPeriod | PlanChange, *, server_id: int, judged_id: int) -> dict[str, Any]:
-    return {"start": change.affected_from, "end": change.affected_to, "server": server_id, "judged": judged_id}
-
-
-def _queue_plan_change(change: PlanChange, *, server_id: int, judged_id: int) -> None:
+def touched_by_plans(change: PlanChange, *, server_id: int, judged_id: int) -> Touched:
+    """Return what selects the deals that a change of a plan, or of an IB's plan, may touch."""
     if change.plan_id is None:
         ibs = {change.ib_id}
     else:
@@ -194,9 +203,17 @@ def _queue_plan_change(change: PlanChange, *, server_id: int, judged_id: int) ->
         if change.affected_to is not None:
             users = users.filter(active_from__lt=change.affected_to)
         ibs = set(users.values_list("ib_id", flat=True))
-    _queue(_DOWN, {**_params(change, server_id=server_id, judged_id=judged_id), "ibs": list(ibs)})
+    return _touched(_DOWN, {**_params(change, server_id=server_id, judged_id=judged_id), "ibs": list(ibs)})
 
 
-def _queue(accounts: str, params: Mapping[str, Any]) -> None:
+def _params(change: AffectedPeriod | PlanChange, *, server_id: int, judged_id: int) -> dict[str, Any]:
+    return {"start": change.affected_from, "end": change.affected_to, "server": server_id, "judged": judged_id}
+
+
+def _touched(accounts: str, params: dict[str, Any]) -> Touched:
+    return Touched(_TOUCHED.format(accounts=accounts), params)
+
+
+def _queue(touched: Touched) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_QUEUE.format(accounts=accounts), params)
+        cursor.execute(_QUEUE.format(touched=touched.statement), touched.params)
