@@ -3,7 +3,7 @@
 Every column is an integer that is never null, so that all rows have one width. Source: PostgreSQL manual, COPY,
 "Binary Format"."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ def wire_dtype(columns: Sequence[Column]) -> np.dtype[np.void]:
     return np.dtype(fields)
 
 
-def read_columns(columns: Sequence[Column], tail: str, params: Sequence[Any]) -> Rows:
+def read_columns(columns: Sequence[Column], tail: str, params: "Sequence[Any] | Mapping[str, Any]") -> Rows:
     """Return the rows of `SELECT columns tail` as native integers; timestamps in microseconds since 1970.
 
     `columns` and `tail` are constants of the caller; values go through `params`."""

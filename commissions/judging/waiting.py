@@ -157,21 +157,21 @@ SELECT k.account_id FROM down JOIN ib_accountlink k ON k.ib_id = down.ib_id
 _CLIENT = "SELECT id FROM trading_tradingaccount WHERE client_id = ANY(%(clients)s) AND server_id = %(server)s"
 _ACCOUNT = "SELECT %(account)s::bigint"
 # The judged deals of some accounts within a period, as `{accounts}` gives them.
-_TOUCHED = """SELECT DISTINCT ON (r.id) r.id, r.server_id, d.deal_at
+_TOUCHED = """SELECT r.id, r.server_id, d.deal_at
     FROM ({accounts}) AS chosen (id)
     JOIN trading_deal d ON d.account_id = chosen.id AND d.deal_at >= %(start)s
         AND (%(end)s::timestamptz IS NULL OR d.deal_at < %(end)s) AND d.action IN (0, 1)
     JOIN trading_deal r ON r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0
-    WHERE r.server_id = %(server)s AND r.id <= %(judged)s
-    ORDER BY r.id"""
+    WHERE r.server_id = %(server)s AND r.id <= %(judged)s"""
 _QUEUE = """INSERT INTO commissions_rejudge AS q
         (deal_id, server_id, cause, is_ready, mt_group_id, currencies, fx_seen, deal_at)
-    SELECT t.id, t.server_id, 'correction', true, NULL::bigint, '{{}}'::varchar[], 0, t.deal_at FROM ({touched}) t
+    SELECT DISTINCT ON (t.id) t.id, t.server_id, 'correction', true, NULL::bigint, '{{}}'::varchar[], 0, t.deal_at
+    FROM ({touched}) t ORDER BY t.id
     ON CONFLICT (deal_id) DO UPDATE SET is_ready = true"""
 
 
 class Touched(NamedTuple):
-    """A statement that selects (id, server_id, deal_at) of the judged deals that a change touches."""
+    """A statement that selects (id, server_id, deal_at) of the judged deals that a change touches, some repeatedly."""
 
     statement: str
     params: dict[str, Any]
