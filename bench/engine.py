@@ -55,11 +55,11 @@ NOW = datetime(2026, 3, 3, tzinfo=UTC)
 ACTOR = Actor.system("bench")
 # A judgement as one row per payee: the same columns, an element in place of each array.
 ROW_TABLE = """CREATE TABLE bench_line (deal_id bigint, account_id bigint, leaf_ib_id bigint, deal_at timestamptz,
-    lots_e8 bigint, batch_id bigint, symbol_group_id integer, day date, period date, revision smallint,
+    lots_e8 bigint, batch_id bigint, symbol_group_id integer, day date, revision smallint,
     deal_revision smallint, level smallint, terms_hash uuid, payee integer, verdict smallint, rate_row integer,
     amount_e8 bigint, booked_e8 bigint, PRIMARY KEY (deal_id, revision, payee))"""
 LINES = """SELECT j.deal_id, j.account_id, j.leaf_ib_id, j.deal_at, j.lots_e8, j.batch_id, j.symbol_group_id, j.day,
-    j.period, j.revision, j.deal_revision, l.level::smallint, j.terms_hash, l.payee, l.verdict, l.rate_row, l.amount,
+    j.revision, j.deal_revision, l.level::smallint, j.terms_hash, l.payee, l.verdict, l.rate_row, l.amount,
     NULL::bigint
     FROM commissions_judgement j, unnest(j.payee, j.verdict, j.rate_row, j.amount_e8)
     WITH ORDINALITY AS l(payee, verdict, rate_row, amount, level) ORDER BY j.deal_id, l.level"""
@@ -157,7 +157,7 @@ def final_rows() -> tuple[list[dict[str, bytes]], bytes, dict[str, bytes]]:
                 text = cursor.mogrify(query.format(entry=ENTRY), [batch]).decode()
             parts[table] = copy_out(text)
         by_batch.append(parts)
-    order = "payee_id, day, period, symbol_group_id, via_ib_id, via_account_id"
+    order = "payee_id, day, statement_day, symbol_group_id, via_ib_id, via_account_id"
     days = copy_out(f"SELECT * FROM commissions_ibday ORDER BY {order}")
     base = {"ledger_ledgeraccount": copy_out("SELECT * FROM ledger_ledgeraccount ORDER BY id")}
     return by_batch, days, base
@@ -218,7 +218,7 @@ def naive_deal(deal: Deal, expense: int) -> None:
     Judgement.objects.create(
         deal_id=-deal.pk, revision=0, account_id=deal.account_id, leaf_ib_id=link.ib_id if link else None,
         deal_at=deal.deal_at, lots_e8=int(lots * 10**8), batch_id=0, symbol_group_id=0, day=deal.deal_at.date(),
-        period=deal.deal_at.date().replace(day=1), deal_revision=0, levels=len(lines), terms_hash=None,
+        deal_revision=0, levels=len(lines), terms_hash=None,
         payee=list(payees), verdict=list(verdicts), rate_row=list(rows), amount_e8=list(amounts), booked_e8=None,
     )  # fmt: skip
 
@@ -246,7 +246,7 @@ def naive_rate(ib: Any, deal: Deal, now_q: Q) -> tuple[Decimal, int]:
 def naive_day(payee: Payee, deal: Deal, below: Any, pay: Decimal, lots: Decimal) -> None:
     day = deal.deal_at.date()
     key = {
-        "payee_id": payee.pk, "day": day, "period": day.replace(day=1), "symbol_group_id": 0,
+        "payee_id": payee.pk, "day": day, "statement_day": day, "symbol_group_id": 0,
         "via_ib_id": below.pk if below else 0, "via_account_id": 0 if below else deal.account_id,
     }  # fmt: skip
     rows = IbDay.objects.filter(**key)

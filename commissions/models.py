@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from commissions.enums import BatchKind, PayeeKind, RejudgeCause
+from commissions.settlement import models as settlement_models  # noqa: F401 -- Django finds models through this module
 from core.types import DbAccess
 from ib.models import Period
 
@@ -178,6 +179,8 @@ class JudgeBatch(models.Model):
     network_version = models.BigIntegerField()
     plan_version = models.BigIntegerField()
     booked_at = models.DateTimeField()
+    booking_day = models.DateField()  # where lines of closed days go: open for every payee; settlement zone
+    closing_id = models.BigIntegerField(default=0)  # newest cut that was in force when this was booked; 0: none
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
@@ -200,7 +203,6 @@ class Judgement(models.Model):
     batch_id = models.BigIntegerField()
     symbol_group_id = models.IntegerField()  # 0: the symbol has none
     day = models.DateField()  # the deal's day in the settlement zone
-    period = models.DateField()  # first day of the statement that this revision is booked in
     revision = models.SmallIntegerField()
     deal_revision = models.SmallIntegerField()  # revision of the deal that was judged
     levels = models.SmallIntegerField()
@@ -233,21 +235,34 @@ class Judgement(models.Model):
 class IbDay(models.Model):
     """Roll-up of judgements: what a payee earned by the deals of a day, by symbol group and by who is below.
 
-    `day` is the deals' day, `period` the statement it is booked in: charts sum by day, statements by period."""
+    `day` is the deals' day, `statement_day` the day by which a line belongs to a statement (the deal's, or that of the
+    booking when the deal's was closed): charts sum by day, statements by statement day."""
 
     db_access = DbAccess.APPEND
     db_updatable = ("amount", "lots", "deals")
 
-    pk = models.CompositePrimaryKey("payee_id", "day", "period", "symbol_group_id", "via_ib_id", "via_account_id")
+    pk = models.CompositePrimaryKey(
+        "payee_id", "day", "statement_day", "symbol_group_id", "via_ib_id", "via_account_id"
+    )
     payee_id = models.IntegerField()
     day = models.DateField()
-    period = models.DateField()
+    statement_day = models.DateField()  # never before `day`; settlement zone, see commissions.settlement.days
     symbol_group_id = models.IntegerField()  # 0: none
     via_ib_id = models.BigIntegerField()  # the next IB below; 0 at level 1
     via_account_id = models.BigIntegerField()  # at level 1 and for a client the trading account; else 0
     deals = models.IntegerField()  # counted deals
     amount = models.DecimalField(max_digits=38, decimal_places=8)  # the payee's currency
     lots = models.DecimalField(max_digits=38, decimal_places=8)  # counted lots of the counted deals
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="ib_day_statement_not_before", condition=Q(statement_day__gte=F("day"))),
+        ]
+        indexes: ClassVar = [  # lines that were booked after their day was closed: few
+            models.Index(
+                name="ib_day_moved", fields=["payee_id", "statement_day"], condition=Q(statement_day__gt=F("day"))
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.payee_id} {self.day}"

@@ -11,7 +11,7 @@ from django.db import transaction
 from access.types import Actor
 from commissions.enums import BatchKind
 from commissions.judging import waiting
-from commissions.judging.book import Book, open_book, periods_of
+from commissions.judging.book import Book, open_book
 from commissions.judging.columns import Rows
 from commissions.judging.compute import judge_trades
 from commissions.judging.deals import is_trade, read_new, read_newest
@@ -26,8 +26,9 @@ from commissions.judging.previous import (
     stored_standings,
 )
 from commissions.judging.rollup import Contributions, add_up, contributions_of, join
-from commissions.judging.writing import post_to_ledger, write_days, write_new, write_standings
+from commissions.judging.writing import post_to_ledger, reserve_batch, write_days, write_new, write_standings
 from commissions.models import JudgeBatch
+from commissions.settlement.days import lock_days, to_date
 from trading.cursor import get_cursor, lock_cursor
 from trading.models import DealCursor
 
@@ -164,32 +165,32 @@ def _write(work: _Work, *, server_id: int, kind: BatchKind, deals: int, now: dat
     """Write judgements, roll-ups, ledger entries and what still waits, under one batch."""
     if not work.judged and not work.again.looked_at:
         return
-    batch = JudgeBatch.objects.create(
-        server_id=server_id, kind=kind, deals=deals, judged=work.judged, booked_at=now, **waiting.versions(server_id)
-    )
+    batch_id = reserve_batch()
     days: list[Contributions] = []
     if work.fresh is not None and work.book is not None:
-        period = periods_of(work.fresh.day)
         hashes = _hashes(work.fresh, work.book)
-        write_new(work.fresh, period=period, batch_id=batch.pk, hashes=hashes)
-        days.append(contributions_of(work.fresh, period))
+        write_new(work.fresh, batch_id=batch_id, hashes=hashes)
+        days.append(contributions_of(work.fresh))
         waiting.note(waiting.waits_of(work.fresh), server_id=server_id)
     if work.again.pairs:
-        days.append(_write_again(work.again, batch_id=batch.pk))
+        days.append(_write_again(work.again, batch_id=batch_id))
     waiting.settle(work.again.looked_at, work.again.waits, server_id=server_id)
+    accounting = lock_days(now=now)
     if days:
         total = add_up(join(days))
-        write_days(total)
+        write_days(total, accounting)
         known = work.book.memory.accounts if work.book else {}
-        post_to_ledger(total, known=known, batch_id=batch.pk, actor=_ACTOR, now=now)
+        post_to_ledger(total, known=known, batch_id=batch_id, actor=_ACTOR, now=now)
+    JudgeBatch.objects.create(
+        pk=batch_id, server_id=server_id, kind=kind, deals=deals, judged=work.judged, booked_at=now,
+        booking_day=to_date(accounting.booking_day), closing_id=accounting.closing_id, **waiting.versions(server_id),
+    )  # fmt: skip
 
 
 def _write_again(again: _Changes, *, batch_id: int) -> Contributions:
     standings = [after for _before, after in again.pairs]
-    days = np.array([standing.day for standing in standings], dtype=np.int64)
-    periods = dict(zip((each.deal_id for each in standings), periods_of(days).tolist(), strict=True))
-    write_standings(standings, periods=periods, batch_id=batch_id)
-    return contributions_of_standings(again.pairs, periods)
+    write_standings(standings, batch_id=batch_id)
+    return contributions_of_standings(again.pairs)
 
 
 def _move(cursor: DealCursor, rows: Rows) -> None:

@@ -140,12 +140,6 @@ def _offset_us(at_us: int, zone: ZoneInfo) -> int:
     return int(offset / timedelta(microseconds=1))
 
 
-def periods_of(days: Int64s) -> Int64s:
-    """Return the first day of each day's calendar month, in days since 1970."""
-    months = days.astype("datetime64[D]").astype("datetime64[M]")
-    return months.astype("datetime64[D]").astype(np.int64)
-
-
 def to_date(day: int) -> date:
     """Return days since 1970 as a date."""
     return _DAY_EPOCH + timedelta(days=day)

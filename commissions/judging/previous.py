@@ -63,7 +63,6 @@ class Line(NamedTuple):
     payee: int
     via: int
     day: int
-    period: int
     symbol_group: int
     amount: int
     lots: int
@@ -128,23 +127,20 @@ def revise(before: Standing, after: Standing) -> Standing:
     )  # fmt: skip
 
 
-def contributions_of_standings(
-    changes: Collection[tuple[Standing | None, Standing]], periods: Mapping[int, int]
-) -> Contributions:
-    """Return what each change (before, after) adds to the days of its payees: after less before."""
+def contributions_of_standings(changes: Collection[tuple[Standing | None, Standing]]) -> Contributions:
+    """Return what each change (before, after) adds to the days of its payees: after less before, each on its day."""
     payees = {payee for before, after in changes for each in (before, after) if each for payee in each.payee}
     ib_of = dict(Payee.objects.filter(pk__in=payees).values_list("pk", "ib_id"))
     lines: list[Line] = []
     for before, after in changes:
-        period = periods[after.deal_id]
         if before is not None:
-            lines += _contributed(before, period, ib_of, sign=-1)
-        lines += _contributed(after, period, ib_of, sign=1)
+            lines += _contributed(before, ib_of, sign=-1)
+        lines += _contributed(after, ib_of, sign=1)
     columns = zip(*lines, strict=True) if lines else [()] * len(Line._fields)
     return Contributions(*(np.array(column, dtype=np.int64) for column in columns))
 
 
-def _contributed(standing: Standing, period: int, ib_of: Mapping[int, int | None], *, sign: int) -> list[Line]:
+def _contributed(standing: Standing, ib_of: Mapping[int, int | None], *, sign: int) -> list[Line]:
     lines = []
     for place, (payee, verdict, _row, amount) in enumerate(standing.lines()):
         if verdict in (Verdict.NOT_COUNTED, Verdict.DEAL_REMOVED):
@@ -152,6 +148,6 @@ def _contributed(standing: Standing, period: int, ib_of: Mapping[int, int | None
         below = ib_of[standing.payee[place - 1]] if 0 < place < standing.levels else None
         via = below or -standing.account_id
         lines.append(
-            Line(payee, via, standing.day, period, standing.symbol_group, sign * amount, sign * standing.lots_e8, sign)
+            Line(payee, via, standing.day, standing.symbol_group, sign * amount, sign * standing.lots_e8, sign)
         )
     return lines

@@ -16,41 +16,40 @@ _SAFE = 2**62
 class Contributions(NamedTuple):
     """Flat columns: what each line adds to its payee's day. `via`: the next IB below, or minus the trading account.
 
-    Days and periods are in days since 1970."""
+    Days are in days since 1970."""
 
     payee: Int64s
     via: Int64s
     day: Int64s
-    period: Int64s
     symbol_group: Int64s
     amount: Int64s
     lots: Int64s
     deals: Int64s
 
 
-def contributions_of(judged: Judged, period: Int64s) -> Contributions:
-    """Return what new judgements add; `period` is the statement that each deal is booked in.
+def contributions_of(judged: Judged) -> Contributions:
+    """Return what new judgements add.
 
     Deals of one chain, day and symbol group are added up as rows first: a line per deal and payee would be many."""
     parts = []
     for block in judged.blocks:
         if block.width:
-            parts += _of_block(judged, block, period)
+            parts += _of_block(judged, block)
     return join(parts)
 
 
-def _of_block(judged: Judged, block: Block, period: Int64s) -> list[Contributions]:
+def _of_block(judged: Judged, block: Block) -> list[Contributions]:
     index = block.deals
-    days = [judged.chain[index], judged.day[index], period[index], judged.symbol_group[index]]
+    days = [judged.chain[index], judged.day[index], judged.symbol_group[index]]
     inner = list(range(1, block.levels))
     outer = [place for place in range(block.width) if place not in inner]
-    parts = [_added(judged, block, period, outer, pack([*days, judged.rows["account"][index]]))]
+    parts = [_added(judged, block, outer, pack([*days, judged.rows["account"][index]]))]
     if inner:
-        parts.append(_added(judged, block, period, inner, pack(days)))
+        parts.append(_added(judged, block, inner, pack(days)))
     return parts
 
 
-def _added(judged: Judged, block: Block, period: Int64s, places: list[int], key: Int64s) -> Contributions:
+def _added(judged: Judged, block: Block, places: list[int], key: Int64s) -> Contributions:
     """Add up the deals of one key for the levels at `places`, and lay the result out as lines."""
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=key[order[0]] - 1))
@@ -65,7 +64,6 @@ def _added(judged: Judged, block: Block, period: Int64s, places: list[int], key:
             block.payee[first, place],
             np.where(below[number] == 0, -account, below[number]),
             judged.day[at],
-            period[at],
             judged.symbol_group[at],
             amount[:, place - places[0]],
             lots[:, number % lots.shape[1]],
@@ -94,15 +92,15 @@ def join(parts: Sequence[Contributions]) -> Contributions:
 
 
 def add_up(lines: Contributions) -> Contributions:
-    """Return one row per (payee, day, period, symbol group, via) with its sums, without rows that sum to nothing."""
+    """Return one row per (payee, day, symbol group, via) with its sums, without rows that sum to nothing."""
     if not len(lines.payee):
         return lines
-    key = pack([lines.payee, lines.day, lines.period, lines.symbol_group, lines.via])
+    key = pack([lines.payee, lines.day, lines.symbol_group, lines.via])
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=key[order[0]] - 1))
     first = order[starts]
     sums = [_sums(column[order], starts) for column in (lines.amount, lines.lots, lines.deals)]
-    rows = Contributions(*(column[first] for column in lines[:5]), *sums)
+    rows = Contributions(*(column[first] for column in lines[:4]), *sums)
     kept = (rows.amount != 0) | (rows.lots != 0) | (rows.deals != 0)
     return Contributions(*(column[kept] for column in rows))
 

@@ -15,6 +15,7 @@ from commissions.judging.previous import Standing
 from commissions.judging.rollup import Contributions, sum_by
 from commissions.judging.wire import Field, pack_rows, pg_date, pg_time
 from commissions.models import Payee
+from commissions.settlement.days import AccountingDays
 from core.copying import HEADER, TRAILER
 from core.money import from_e8
 from ledger.enums import AccountKind, EntryKind
@@ -27,8 +28,8 @@ _EPOCH_DAY = date(1970, 1, 1)
 _ARRAYS = (("payee", "int4"), ("verdict", "int2"), ("rate_row", "int4"), ("amount_e8", "int8"), ("booked_e8", "int8"))
 _SCALARS = (
     ("deal_id", "int8"), ("account_id", "int8"), ("leaf_ib_id", "int8"), ("deal_at", "int8"), ("lots_e8", "int8"),
-    ("batch_id", "int8"), ("symbol_group_id", "int4"), ("day", "int4"), ("period", "int4"), ("revision", "int2"),
-    ("deal_revision", "int2"), ("levels", "int2"), ("terms_hash", "uuid"),
+    ("batch_id", "int8"), ("symbol_group_id", "int4"), ("day", "int4"), ("revision", "int2"), ("deal_revision", "int2"),
+    ("levels", "int2"), ("terms_hash", "uuid"),
 )  # fmt: skip
 _COPY_JUDGEMENTS = f"""COPY commissions_judgement ({", ".join(name for name, _kind in (*_SCALARS, *_ARRAYS))})
     FROM STDIN (FORMAT binary)"""
@@ -40,12 +41,12 @@ def _fields(width: int, *, leaf: bool, hashed: bool, booked: bool) -> list[Field
     return fields + [Field(name, kind, width, absent=name == "booked_e8" and not booked) for name, kind in _ARRAYS]
 
 
-def write_new(judged: Judged, *, period: Int64s, batch_id: int, hashes: Mapping[int, bytes | None]) -> None:
+def write_new(judged: Judged, *, batch_id: int, hashes: Mapping[int, bytes | None]) -> None:
     """COPY first judgements, in groups of one width, without a Python object per row."""
-    copy_judgements(_packed_new(judged, period, batch_id, hashes))
+    copy_judgements(_packed_new(judged, batch_id, hashes))
 
 
-def _packed_new(judged: Judged, period: Int64s, batch_id: int, hashes: Mapping[int, bytes | None]) -> Iterator[bytes]:
+def _packed_new(judged: Judged, batch_id: int, hashes: Mapping[int, bytes | None]) -> Iterator[bytes]:
     numbers, inverse = np.unique(judged.chain, return_inverse=True)
     raw = [hashes[number] or bytes(16) for number in numbers.tolist()]
     hash_of = np.frombuffer(b"".join(raw), dtype="V16")
@@ -55,14 +56,12 @@ def _packed_new(judged: Judged, period: Int64s, batch_id: int, hashes: Mapping[i
             deals = np.flatnonzero(hashed[block.deals] == with_hash)
             if len(deals):
                 index = block.deals[deals]
-                values = _values(judged, block, deals, period[index], hash_of[inverse[index]])
+                values = _values(judged, block, deals, hash_of[inverse[index]])
                 fields = _fields(block.width, leaf=block.levels > 0, hashed=with_hash, booked=False)
                 yield pack_rows(fields, {**values, "batch_id": batch_id, "revision": 0}, len(deals))
 
 
-def _values(
-    judged: Judged, block: Block, deals: Int64s, period: Int64s, hashes: npt.NDArray[np.void]
-) -> dict[str, Any]:
+def _values(judged: Judged, block: Block, deals: Int64s, hashes: npt.NDArray[np.void]) -> dict[str, Any]:
     """Return the columns of a block's deals by the names of the table."""
     index = block.deals[deals]
     whole = len(deals) == len(block.deals)
@@ -71,15 +70,15 @@ def _values(
     return {
         "deal_id": rows["root"][index], "account_id": rows["account"][index], "leaf_ib_id": judged.leaf[index],
         "deal_at": pg_time(rows["at_us"][index]), "lots_e8": judged.lots_e8[index],
-        "symbol_group_id": judged.symbol_group[index], "day": pg_date(judged.day[index]), "period": pg_date(period),
+        "symbol_group_id": judged.symbol_group[index], "day": pg_date(judged.day[index]),
         "deal_revision": rows["revision"][index], "levels": block.levels, "terms_hash": hashes,
         "payee": matrices[0], "verdict": matrices[1], "rate_row": matrices[2], "amount_e8": matrices[3],
     }  # fmt: skip
 
 
-def write_standings(standings: Sequence[Standing], *, periods: Mapping[int, int], batch_id: int) -> None:
+def write_standings(standings: Sequence[Standing], *, batch_id: int) -> None:
     """COPY revisions, and first judgements of deals that came through the same door."""
-    copy_judgements(_packed_standings(standings, periods, batch_id))
+    copy_judgements(_packed_standings(standings, batch_id))
 
 
 def _shape_of(standing: Standing) -> tuple[int, bool, bool, bool]:
@@ -91,7 +90,7 @@ def _shape_of(standing: Standing) -> tuple[int, bool, bool, bool]:
     )
 
 
-def _packed_standings(standings: Sequence[Standing], periods: Mapping[int, int], batch_id: int) -> Iterator[bytes]:
+def _packed_standings(standings: Sequence[Standing], batch_id: int) -> Iterator[bytes]:
     for (width, leaf, hashed, booked), group in groupby(sorted(standings, key=_shape_of), key=_shape_of):
         rows = list(group)
         hashes = b"".join(row.terms_hash or b"" for row in rows)
@@ -100,7 +99,6 @@ def _packed_standings(standings: Sequence[Standing], periods: Mapping[int, int],
             "leaf_ib_id": [row.leaf for row in rows], "deal_at": pg_time(np.array([row.at_us for row in rows])),
             "lots_e8": [row.lots_e8 for row in rows], "batch_id": batch_id,
             "symbol_group_id": [row.symbol_group for row in rows], "day": pg_date(np.array([row.day for row in rows])),
-            "period": pg_date(np.array([periods[row.deal_id] for row in rows])),
             "revision": [row.revision for row in rows], "deal_revision": [row.deal_revision for row in rows],
             "levels": [row.levels for row in rows],
             "terms_hash": np.frombuffer(hashes, dtype="V16") if hashed else None,
@@ -111,38 +109,47 @@ def _packed_standings(standings: Sequence[Standing], periods: Mapping[int, int],
         yield pack_rows(_fields(width, leaf=leaf, hashed=hashed, booked=booked), values, len(rows))
 
 
+def reserve_batch() -> int:
+    """Take the id of the next batch: its judgements name it before its row says which cuts it knew."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('commissions_judgebatch', 'id'))")
+        (batch_id,) = cursor.fetchone()
+    return int(batch_id)
+
+
 def copy_judgements(parts: Iterator[bytes]) -> None:
     """COPY packed rows into the table of judgements."""
     _copy(_COPY_JUDGEMENTS, parts)
 
 
 _DAY_FIELDS = (
-    ("payee_id", "int4"), ("day", "int4"), ("period", "int4"), ("symbol_group_id", "int4"), ("via_ib_id", "int8"),
-    ("via_account_id", "int8"), ("deals", "int4"), ("amount_e8", "int8"), ("lots_e8", "int8"),
+    ("payee_id", "int4"), ("day", "int4"), ("statement_day", "int4"), ("symbol_group_id", "int4"),
+    ("via_ib_id", "int8"), ("via_account_id", "int8"), ("deals", "int4"), ("amount_e8", "int8"), ("lots_e8", "int8"),
 )  # fmt: skip
 _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS {name} (
-    payee_id integer, day date, period date, symbol_group_id integer,
+    payee_id integer, day date, statement_day date, symbol_group_id integer,
     via_ib_id bigint, via_account_id bigint, deals integer, amount_e8 bigint, lots_e8 bigint) ON COMMIT DELETE ROWS"""
-_ADD = """INSERT INTO commissions_ibday AS d (payee_id, day, period, symbol_group_id, via_ib_id, via_account_id,
+_ADD = """INSERT INTO commissions_ibday AS d (payee_id, day, statement_day, symbol_group_id, via_ib_id, via_account_id,
         deals, amount, lots)
-    SELECT payee_id, day, period, symbol_group_id, via_ib_id, via_account_id, deals, amount_e8 * 0.00000001,
+    SELECT payee_id, day, statement_day, symbol_group_id, via_ib_id, via_account_id, deals, amount_e8 * 0.00000001,
         lots_e8 * 0.00000001 FROM {name}"""
 _MERGE = """{add}
-    ON CONFLICT (payee_id, day, period, symbol_group_id, via_ib_id, via_account_id) DO UPDATE
+    ON CONFLICT (payee_id, day, statement_day, symbol_group_id, via_ib_id, via_account_id) DO UPDATE
     SET deals = d.deals + excluded.deals, amount = d.amount + excluded.amount, lots = d.lots + excluded.lots"""
 _ANY_THERE = """SELECT EXISTS (SELECT 1 FROM commissions_ibday
     WHERE payee_id = ANY(%s) AND day BETWEEN %s::date AND %s::date)"""
-_ONE_WRITER = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ':ib_day', 0))"
 LARGE = 10_000  # rows from which it pays to ask whether the days are new
 
 
-def write_days(days: Contributions) -> None:
-    """Add to the roll-up. One writer of a broker at a time, until its commit: no two walkers wait in a circle, and
-    days that nobody has rolled up yet are simply added, at half the cost of merging (a backfill is all such days)."""
+def write_days(days: Contributions, accounting: AccountingDays) -> None:
+    """Add to the roll-up. Who holds `accounting` is the only writer of a broker until its commit: no two walkers wait
+    in a circle, no line slips between two statements, and days that nobody has rolled up yet are simply added, at half
+    the cost of merging (a backfill is all such days)."""
     if not len(days.payee):
         return
     values = {
-        "payee_id": days.payee, "day": pg_date(days.day), "period": pg_date(days.period),
+        "payee_id": days.payee, "day": pg_date(days.day),
+        "statement_day": pg_date(accounting.statement_days(days.payee, days.day)),
         "symbol_group_id": days.symbol_group, "via_ib_id": np.maximum(days.via, 0),
         "via_account_id": np.maximum(-days.via, 0), "deals": days.deals, "amount_e8": days.amount, "lots_e8": days.lots,
     }  # fmt: skip
@@ -154,7 +161,6 @@ def write_days(days: Contributions) -> None:
         cursor.execute(_STAGE.format(name=stage))
     _copy(f"COPY {stage} ({names}) FROM STDIN (FORMAT binary)", [pack_rows(fields, values, len(days.payee))])
     with connection.cursor() as cursor:
-        cursor.execute(_ONE_WRITER)
         add = _ADD.format(name=stage)
         cursor.execute(add if _all_new(days) else _MERGE.format(add=add))
         cursor.execute(f"TRUNCATE {stage}")  # a test's transaction goes on

@@ -34,7 +34,7 @@ def judge(deal_id: int, network: Network, *, at: datetime, revision: int = 0, ch
     arrays = [0] * len(payees)
     Judgement.objects.create(
         deal_id=deal_id, account_id=network.account.pk, leaf_ib_id=chain[0].pk, deal_at=at, lots_e8=10**8, batch_id=1,
-        symbol_group_id=0, day=at.date(), period=at.date().replace(day=1), revision=revision, deal_revision=0,
+        symbol_group_id=0, day=at.date(), revision=revision, deal_revision=0,
         levels=len(payees), terms_hash=uuid4(), payee=[payee.pk for payee in payees], verdict=arrays, rate_row=arrays,
         amount_e8=arrays, booked_e8=arrays if revision else None,
     )  # fmt: skip

@@ -93,7 +93,7 @@ def test_rebate_of_today_sums_all_payees_unrounded(office: Browser, network: Net
     today = timezone.now().date()
     for day, amount in ((today, "12.34567891"), (today, "-2.00000001"), (date(2026, 1, 5), "900")):
         IbDay.objects.create(
-            payee_id=payee.pk, day=day, period=day.replace(day=1), symbol_group_id=0, via_ib_id=0,
+            payee_id=payee.pk, day=day, statement_day=day, symbol_group_id=0, via_ib_id=0,
             via_account_id=1 if amount.startswith("-") else 2, deals=1, amount=Decimal(amount), lots=Decimal(1),
         )  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Settlement: which day a line belongs to, statements, payouts, and their proof."""
