@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.commissions.plain_play import Play, documents
 from tests.commissions.random_documents import random_document
-from tests.commissions.reference import Result, judge_document
 from tests.commissions.test_scenario_rules import NEED_A_MONTH
+from tests.reference import Result, judge_document
 
 pytestmark = pytest.mark.unit
 DOCUMENTS = {doc["scenario"]: doc for doc in documents()}

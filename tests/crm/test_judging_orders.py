@@ -20,7 +20,8 @@ from crm.scenarios.player import _events, _record, deal_row, play
 from crm.scenarios.world import ACTOR, World, build_world
 from tenancy.models import Broker
 from tests.commissions.random_documents import random_document
-from tests.commissions.reference import Result, final_deals, judge_document
+from tests.reference import Result, judge_document
+from tests.reference import World as ReferenceWorld
 from trading.cursor import get_cursor
 from trading.services import set_lot_factor
 from trading.types import DealKey
@@ -32,7 +33,7 @@ NOW = datetime.fromisoformat("2026-03-10T00:00:00+00:00")
 def stored(world: World, doc: dict[str, Any]) -> Result:
     """Return what stands for the deals that still exist; the others must stand at nothing."""
     pairs = read_pairs(world)
-    live = {deal["ticket"] for deal in final_deals(doc)}
+    live = {deal["ticket"] for deal in ReferenceWorld(doc).deals}
     assert all(given.amount == 0 for pair, given in pairs.items() if pair.ticket not in live)
     return {
         (pair.ticket, pair.to): (given.verdict, Fraction(given.amount), given.currency)
