@@ -30,7 +30,7 @@ Listener = Callable[[str, Change], None]
 class Book:
     """Everything one server knows. Changed only through its methods, so that a journal misses nothing."""
 
-    def __init__(self, clock: ServerClock) -> None:
+    def __init__(self, clock: ServerClock, *, first_ticket: int = FIRST_TICKET) -> None:
         self.clock = clock
         self.groups: dict[str, SimGroup] = {}
         self.symbols: dict[str, SimSymbol] = {}
@@ -39,7 +39,7 @@ class Book:
         self.positions: dict[int, SimPosition] = {}
         self.listeners: list[Listener] = []
         self.rate: Callable[[str, str], Decimal] = lambda _base, _quote: Decimal(1)
-        self._last_ticket = FIRST_TICKET - 1
+        self._last_ticket = first_ticket - 1
         self._timeline: list[TimeKey] = []
         self._by_login: dict[int, list[TimeKey]] = {}
         self._positions_of: dict[int, set[int]] = {}

@@ -17,7 +17,7 @@ from mt4bridge.histories.read import read_history
 from mt4bridge.histories.types import HistoryError
 from mt4bridge.simulator import certificate, generate, journal, load
 from mt4bridge.simulator.api import Api
-from mt4bridge.simulator.book import Book
+from mt4bridge.simulator.book import FIRST_TICKET, Book
 from mt4bridge.simulator.control import Control
 from mt4bridge.simulator.faults import FAULTS, Faults, UnknownFault
 from mt4bridge.simulator.live import LiveTrading
@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     add("--accounts", type=int, default=60)
     add("--days", type=int, default=60)
     add("--seed", type=int, default=1)
+    add("--first-ticket", type=int, default=FIRST_TICKET, help="the number of the first ticket")
     add("--until", type=datetime.fromisoformat, default=None, help="end of the generated book; default now (UTC)")
     add("--clock-zone", default="America/New_York", help="IANA zone whose daylight saving the server follows")
     add("--clock-shift", type=int, default=420, help="minutes added to the zone's clock")
@@ -80,7 +81,7 @@ async def _run(options: argparse.Namespace) -> int:
     clock = ServerClock(options.clock_zone, options.clock_shift)
     clock.offset_seconds(datetime.now(UTC))  # an unknown zone fails here, with its name
     market = Market(options.seed)
-    book = Book(clock)
+    book = Book(clock, first_ticket=options.first_ticket)
     book.rate = market.rate
     log = _fill(book, market, options)
     faults = Faults(options.faults, options.seed)
