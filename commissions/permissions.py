@@ -6,5 +6,11 @@ RIGHTS = {
     "commissions.view_plan": _("See plans, their versions and rates"),
     "commissions.edit_plan": _("Make plans and publish versions"),
     "commissions.assign_plan": _("Give plans to IBs"),
+    "commissions.view_level": _("See ladders, levels of IBs and their evaluations"),
+    "commissions.edit_ladder": _("Make ladders and publish their rules"),
+    "commissions.approve_level": _("Decide on promotions and demotions"),
+    "commissions.place_ib": _("Put an IB on a level"),
+    "commissions.exclude_ib": _("Keep the exclusion list of levels"),
+    "commissions.evaluate_levels": _("Evaluate a period again"),
     "commissions.view_rebate": _("See rebates and their explanation"),
 }

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from access.services import expire_approvals, sweep_sign_in_attempts
 from core import jobs
-from crm.flows import account_flow, deal_flow
+from crm.flows import account_flow, deal_flow, level_flow
 from ib.queries import verify_network
 from ledger.verify import verify_ledger
 from mt4bridge.errors import BridgeError
@@ -69,6 +69,19 @@ def wake_jobs(**_: Any) -> None:
 def run_jobs(**_: Any) -> None:
     """Run what is due in one broker's job queue."""
     jobs.run_due(now=timezone.now())
+
+
+@shared_task(base=PlatformTask, name="crm.flows.tasks.wake_levels")
+def wake_levels(**_: Any) -> None:
+    """Ring for the levels of every broker's IBs."""
+    for _broker in each_broker(reason="each broker has ladders of its own"):
+        walk_levels.apply_async(expires=600)
+
+
+@shared_task(base=BrokerTask, name="crm.flows.tasks.walk_levels")
+def walk_levels(**_: Any) -> None:
+    """Evaluate what is over, apply what may apply by itself, measure what is running."""
+    level_flow.walk(clock=timezone.now)
 
 
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_upkeep")
