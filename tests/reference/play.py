@@ -120,7 +120,7 @@ def _settled_before(doc: Row, moment: datetime) -> frozenset[Month]:
 
 
 def _last_of_each_class(doc: Row) -> list[datetime]:
-    """Return, of moments with the same month and the same settled months, the last: between them nothing else decides."""
+    """Return, of moments with the same month and the same settled months, the last: nothing else decides."""
     moments: set[datetime] = {row["at"] for row in doc.get("settle") or []}
     for key in ("deals", "deposits", "changes", "moves"):
         moments |= {row["at"] for row in doc.get(key) or []}
@@ -137,31 +137,13 @@ def _payees(doc: Row) -> dict[str, str]:
     return payees | {f"client:{row['login']}": world.account_currency(row["login"]) for row in doc.get("clients") or []}
 
 
+NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
 MINOR_DIGITS = {
-    **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-    **dict.fromkeys(["CLF", "UYW"], 4),
+    **dict.fromkeys(NO_DECIMALS.split(), 0),
+    **dict.fromkeys(THREE_DECIMALS.split(), 3),
+    "CLF": 4,
+    "UYW": 4,
 }  # ISO 4217; all others have 2
 
 

@@ -1,6 +1,7 @@
 """The factor of an IB's own rate row: by what its clients traded in a calendar month."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 from tests.reference.counting import Book
 from tests.reference.positions import ZERO, number
@@ -40,7 +41,7 @@ def marginal_factor(terms: Row, before: Fraction, after: Fraction) -> Fraction:
     starts = [number(step["from"]) for step in terms["tiers"]["steps"] if before < number(step["from"]) < after]
     edges = [before, *starts, after]
     whole = ZERO
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         whole += (high - low) * factor_at(terms, low)
     return whole / (after - before)
 
@@ -64,7 +65,7 @@ def measure(book: Book, terms: Row, code: str, deals: list[Row]) -> Fraction:
 
 
 def adds(book: Book, deal: Row, terms: Row, kind: str) -> Fraction:
-    """What a deal adds: lots, or their worth in USD. No group without a lot factor is measured, whatever the measure."""
+    """What a deal adds: lots, or their worth in USD. Without a lot factor nothing is measured, whatever the measure."""
     parts = book.held_long_enough(deal, terms)
     book.must_be_divided(parts, terms)
     lots = book.lots(deal, parts)

@@ -80,7 +80,7 @@ class World:
         return self.client(login).get("is_ib") == code
 
     def terms(self, plan: str | None, at: datetime) -> Row | None:
-        """The latest `effective_from` wins, of equal ones the latest published, of those known from the start the last."""
+        """The latest `effective_from` wins, of equal ones the latest published; of those from the start, the last."""
         best: tuple[datetime, datetime, int] | None = None
         found: Row | None = None
         for place, version in enumerate((self.doc.get("plans") or {}).get(plan) or []):
