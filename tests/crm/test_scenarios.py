@@ -11,6 +11,11 @@ from tenancy.models import Broker
 FILES = Path(__file__).parent.parent / "scenarios"
 NEED_SETTLEMENT = {"A40", "M08", "M09", "M10", "X12", "X13"}  # statements, tiers or CPA
 DOCUMENTS = {document.name: document for document in read_documents([str(FILES)])}
+COMING = {
+    document.name
+    for file in ("tiers", "cpa", "statements")
+    for document in read_documents([str(FILES / f"{file}.yaml")])
+}  # parts of the engine that are being built; the reference plays them in tests/reference
 
 
 @pytest.mark.integration
@@ -19,6 +24,8 @@ DOCUMENTS = {document.name: document for document in read_documents([str(FILES)]
     [
         pytest.param(name, marks=pytest.mark.xfail(reason="settlement is not built", strict=True))
         if name in NEED_SETTLEMENT
+        else pytest.param(name, marks=pytest.mark.xfail(reason="tiers, CPA, settlement are not built", strict=False))
+        if name in COMING
         else name
         for name in sorted(DOCUMENTS)
     ],
