@@ -60,6 +60,8 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
         Entry("clients", icon="users", label=_("All clients"), view="clients", right="clients.view_client",
               short=_("Clients")),
         Entry("ibs", icon="sitemap", label=_("Introducing brokers"), view="ibs", right="ib.view_ib", short=_("IBs")),
+        Entry("why", icon="zoom-question", label=_("Why this rebate"), view="why_find",
+              right="commissions.view_rebate"),
         Entry("plans", icon="certificate", label=_("Rebate plans"), view="plans", right="commissions.view_plan"),
     )),
     (_("Money"), (

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backoffice.views import approvals, audit, clients, ibs, ledger, overview, plans, queues, search
+from backoffice.views import approvals, audit, clients, ibs, ledger, overview, plans, queues, search, why
 
 app_name = "backoffice"
 
@@ -27,6 +27,10 @@ urlpatterns = [
     path("ibs/<int:pk>/below/", ibs.ib_below, name="ib_below"),
     path("ibs/<int:pk>/move/", ibs.ib_move, name="ib_move"),
     path("ibs/<int:pk>/plan/", plans.ib_plan, name="ib_plan"),
+    path("why/", why.why_find, name="why_find"),
+    path("deals/<int:deal_id>/why/", why.deal_why, name="deal_why"),
+    path("deals/<int:deal_id>/why.json", why.deal_why_json, name="deal_why_json"),
+    path("deals/<int:deal_id>/why.txt", why.deal_why_text, name="deal_why_text"),
     path("plans/", plans.plan_list, name="plans"),
     path("plans/new/", plans.plan_create, name="plan_create"),
     path("plans/<int:pk>/", plans.plan_page, name="plan"),

@@ -27,6 +27,35 @@ class RejudgeCause(models.TextChoices):
     CORRECTION = "correction", _("The network or a plan changed for its time")
 
 
+class DealState(models.TextChoices):
+    """How far a deal has come with the engine; the verdicts of its payees say the rest."""
+
+    JUDGED = "judged", _("Judged")
+    NOT_JUDGED_YET = "not_judged_yet", _("Not judged yet")
+    NOT_COUNTED = "not_counted", _("Counted by no plan")
+    NOT_A_TRADE = "not_a_trade", _("Not a trade")
+    NO_IB = "no_ib", _("No introducing broker at that time")
+    REMOVED = "removed", _("No longer on the MT server")
+
+
+class CauseCode(models.TextChoices):
+    """Why a judgement was corrected. The codes are part of the JSON explanation and never change."""
+
+    DEAL_EDITED = "deal_edited", _("The MT server changed the deal")
+    DEAL_REMOVED = "deal_removed", _("The MT server deleted the deal")
+    LOT_FACTOR = "lot_factor", _("The lot factor of its MT group was set")
+    FX_RATE = "fx_rate", _("A currency rate that was missing arrived")
+    DATA_ARRIVED = "data_arrived", _("A quote or an opening deal that was missing arrived")
+    SYMBOL_GROUP = "symbol_group", _("The symbol was put into another group")
+    PLAN_VERSION = "plan_version", _("A version of the plan was published for that time")
+    PLAN_ASSIGNED = "plan_assigned", _("Another plan was given for that time")
+    MOVED = "moved", _("The network was changed for that time")
+    AGREEMENT = "agreement", _("An agreement was changed for that time")
+    POSITION = "position", _("Other deals of its position arrived or changed")
+    OTHER_DEALS = "other_deals", _("Other deals changed what this one depends on: a tier’s volume or an advance")
+    ABOVE = "above", _("An agreement or a plan further up was changed for that time")
+
+
 VERDICT_LABELS: dict[Verdict, Promise] = {
     Verdict.NOT_COUNTED: _("Not counted by the plan"),
     Verdict.PAID: _("Paid"),

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from access.decorators import ActorRequest, requires_client
+from commissions.shares import shares_of
 from trading.queries import AccountStanding, account_standing, account_standings, accounts_visible_to, closed_trades
 from ui.fragments import is_fragment
 
@@ -39,6 +40,8 @@ def account(request: ActorRequest, account_id: int) -> HttpResponse:
     page = closed_trades(account=trading_account, before=before, limit=TRADES_PER_PAGE)
     context = {"page": page, "before": before, "currency": trading_account.mt_group.currency}
     context["shown_net"] = sum((trade.net for trade in page.rows), Decimal(0))
+    shares = shares_of(client_id=trading_account.client_id, deal_pks=[trade.pk for trade in page.rows])
+    context["trades"] = [(trade, shares.get(trade.pk)) for trade in page.rows]
     if is_fragment(request):
         return render(request, "portal/accounts/_trades.html", context)
     context |= {"nav": "accounts", "now": timezone.now(), "standing": account_standing(trading_account)}

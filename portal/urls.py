@@ -9,11 +9,16 @@ from portal import accounts, brand, dashboard, network, plan, rebates, session, 
 portal_patterns: list[URLPattern] = [
     path("accounts/", accounts.home, name="home"),
     path("accounts/<int:account_id>/", accounts.account, name="account"),
+    path("accounts/deals/<int:deal_id>/share/", why.own_share, name="own_share"),
+    path("accounts/deals/<int:deal_id>/share/why.json", why.own_share_json, name="own_share_json"),
+    path("accounts/deals/<int:deal_id>/share/why.txt", why.own_share_text, name="own_share_text"),
     path("partner/", dashboard.dashboard, name="dashboard"),
     path("partner/network/<int:ib_id>/", network.network, name="network"),
     path("partner/rebates/", rebates.rebate_list, name="rebates"),
     path("partner/rebates/<int:deal_id>/", why.why, name="why"),
     path("partner/rebates/<int:deal_id>/why.json", why.why_json, name="why_json"),
+    path("partner/rebates/<int:deal_id>/why.txt", why.why_text, name="why_text"),
+    path("partner/why/", why.why_find, name="why_find"),
     path("partner/plan/", plan.plan, name="plan"),
 ]
 

@@ -1,51 +1,34 @@
-"""Why this amount: one deal's calculation in steps, as text, as a table and as a file."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+"""Why this amount, or why nothing: one deal as its IB may see it, as a page, as text and as a file."""
 
 from django.http import Http404, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from access.decorators import ActorRequest, requires_ib
-from commissions.calculation import Outcome
-from commissions.earnings import RebateRow, bookings, find_rebate
-from commissions.explaining import ExplainedMember, explain_deal
-from core.money import from_e8
+from access.decorators import ActorRequest, requires_client, requires_ib
+from commissions.explaining import DealWhy, why_deal
+from commissions.tickets import find_ticket_of_ib, read_ticket
 from ib.models import IB
-from ui.exactness import plain_text
-from ui.explanation import Line, lines, machine_readable
+from trading.queries import completeness
+from ui.why import as_document, as_text, page_facts, sections
 
-
-@dataclass(frozen=True, slots=True)
-class Participant:
-    """One IB of the chain, up to the one that looks: what it got and how."""
-
-    level: int
-    name: str
-    is_own: bool
-    outcome: Outcome
-    amount: Decimal
-    lines: list[Line]
+TEXT = "text/plain; charset=utf-8"
 
 
 @requires_ib
 @require_safe
 def why(request: ActorRequest, deal_id: int) -> HttpResponse:
     """Explain one deal to an IB of its chain; nobody above that IB is shown."""
-    ib, row = _own_rebate(request, deal_id)
-    chain = participants(ib, deal_id)
-    own = next((each for each in chain if each.is_own), None)
+    ib = get_object_or_404(IB, pk=request.actor.ib_id)
+    found = _of_ib(request, deal_id)
+    parts = sections(found)
+    own = next(part for part in parts if part.payee.ib_id == ib.pk)
     context = {
         "nav": "rebates",
         "ib": ib,
-        "row": row,
         "own": own,
-        "below": [each for each in chain if not each.is_own],
-        "agrees": own is not None and own.amount == row.amount and own.outcome.verdict == row.verdict,
-        "bookings": bookings(ib_id=ib.pk, deal_id=deal_id),
+        "below": [part for part in parts if part is not own],
+        "explained": page_facts(found),
     }
     return render(request, "portal/rebates/why.html", context)
 
@@ -53,51 +36,72 @@ def why(request: ActorRequest, deal_id: int) -> HttpResponse:
 @requires_ib
 @require_safe
 def why_json(request: ActorRequest, deal_id: int) -> JsonResponse:
-    """Send the same calculation as a file, figures as exact text."""
-    ib, row = _own_rebate(request, deal_id)
-    content = {
-        "deal": {"ticket": row.ticket, "login": row.login, "symbol": row.symbol, "at": row.deal_at.isoformat()},
-        "rebate": {"amount": plain_text(row.amount), "currency": row.currency, "verdict": row.verdict.code},
-        "chain": [_as_json(each) for each in participants(ib, deal_id)],
-    }
-    name = f"rebate-{row.ticket}.json"
-    return JsonResponse(content, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    """Send the same explanation as a file, figures as exact text."""
+    return as_file(_of_ib(request, deal_id))
 
 
-def participants(ib: IB, deal_id: int) -> list[Participant]:
-    """Return the chain from the direct IB up to this one; empty when it is not in the chain any more."""
-    explained = explain_deal(deal_id=deal_id)
-    members = _up_to(ib.pk, explained.members) if explained else []
-    names = dict(IB.objects.filter(pk__in=[each.ib_id for each in members]).order_by().values_list("pk", "name"))
-    return [
-        Participant(
-            level=each.outcome.level, name=names[each.ib_id], is_own=each.ib_id == ib.pk, outcome=each.outcome,
-            amount=from_e8(each.outcome.amount_e8), lines=lines(each.outcome.steps),
-        )
-        for each in members
-    ]  # fmt: skip
+@requires_ib
+@require_safe
+def why_text(request: ActorRequest, deal_id: int) -> HttpResponse:
+    """Send the same explanation as plain text."""
+    return HttpResponse(as_text(_of_ib(request, deal_id)), content_type=TEXT)
 
 
-def _up_to(ib_id: int, members: Sequence[ExplainedMember]) -> list[ExplainedMember]:
-    """Cut the chain above the IB that looks: what is above is not its own."""
-    found = [each.ib_id for each in members]
-    return list(members[: found.index(ib_id) + 1]) if ib_id in found else []
+@requires_ib
+@require_safe
+def why_find(request: ActorRequest) -> HttpResponse:
+    """Find a deal of the network by its ticket; a single one is shown at once."""
+    words = request.GET.get("ticket", "").replace("\x00", "").strip()[:40]
+    ticket = read_ticket(words)
+    answer = None
+    if ticket is not None:
+        answer = find_ticket_of_ib(ticket=ticket, ib_id=request.actor.ib_id or 0, now=timezone.now())
+        if len(answer.deals) == 1 and not answer.held:
+            return redirect("portal:why", deal_id=answer.deals[0].deal.deal_id)
+    context = {"nav": "rebates", "words": words, "answer": answer, "completeness": completeness()}
+    return render(request, "portal/rebates/find.html", context)
 
 
-def _own_rebate(request: ActorRequest, deal_id: int) -> tuple[IB, RebateRow]:
-    ib = get_object_or_404(IB, pk=request.actor.ib_id)
-    row = find_rebate(ib_id=ib.pk, deal_id=deal_id)
-    if row is None:
+@requires_client
+@require_safe
+def own_share(request: ActorRequest, deal_id: int) -> HttpResponse:
+    """Explain to a client its own share of the rebate on its deal, and nothing of anybody else."""
+    found = _of_client(request, deal_id)
+    context = {"nav": "accounts", "part": sections(found)[0], "explained": page_facts(found)}
+    return render(request, "portal/accounts/share.html", context)
+
+
+@requires_client
+@require_safe
+def own_share_json(request: ActorRequest, deal_id: int) -> JsonResponse:
+    """Send the client's explanation as a file."""
+    return as_file(_of_client(request, deal_id))
+
+
+@requires_client
+@require_safe
+def own_share_text(request: ActorRequest, deal_id: int) -> HttpResponse:
+    """Send the client's explanation as plain text."""
+    return HttpResponse(as_text(_of_client(request, deal_id)), content_type=TEXT)
+
+
+def as_file(found: DealWhy) -> JsonResponse:
+    """Return the explanation as a JSON download."""
+    name = f"why-{found.deal.ticket}.json"
+    return JsonResponse(as_document(found), headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _of_ib(request: ActorRequest, deal_id: int) -> DealWhy:
+    found = why_deal(deal_id=deal_id)
+    own = found.seen_by_ib(request.actor.ib_id or 0) if found else None
+    if own is None:
         raise Http404
-    return ib, row
+    return own
 
 
-def _as_json(each: Participant) -> dict[str, Any]:
-    return {
-        "level": each.level,
-        "partner": each.name,
-        "verdict": each.outcome.verdict.code,
-        "amount": plain_text(each.amount),
-        "currency": each.outcome.currency,
-        "steps": machine_readable(each.outcome.steps),
-    }
+def _of_client(request: ActorRequest, deal_id: int) -> DealWhy:
+    found = why_deal(deal_id=deal_id)
+    own = found.seen_by_client(request.actor.client_id or 0) if found else None
+    if own is None:
+        raise Http404
+    return own

@@ -19,6 +19,7 @@ from commissions.terms import Base, Rate
 from ui.exactness import fraction_text, plain_text
 from ui.numbers import exact_text
 from ui.verdicts import WHY, label
+from ui.why_not import what_would_pay
 
 TIMES, DIVIDED, LESS = "\N{MULTIPLICATION SIGN}", "\N{DIVISION SIGN}", "\N{MINUS SIGN}"
 Values = Mapping[str, Any]
@@ -97,9 +98,23 @@ def _of_row(values: Values) -> Line:
     return Line(_("Rate"), how, _rate_text(rate, rate.value if chosen is None else chosen))
 
 
+def _counted(values: Values) -> Line:
+    parts = " + ".join(_part(part) for part in values["parts"])
+    if values["lot_factor"] is None:
+        return Line(_("Counted lots"), parts + " · " + _("The account group has no lot factor yet."))
+    factor = _("account group’s lot factor %(factor)s") % {"factor": _f(values["lot_factor"])}
+    return Line(_("Counted lots"), f"{parts} {TIMES} {factor}", _f(values["lots"]), _("lots"))
+
+
+def _part(part: Values) -> str:
+    text = f"{_f(part['lots'])} ({PARTS[part['part']]}"
+    if part["held_seconds"] is not None:
+        text += ", " + _("held for %(seconds)s s") % {"seconds": _f(part["held_seconds"])}
+    return text + ")"
+
+
 def _per_lot(values: Values) -> Line:
-    how = _("Lots of the deal that the plan counts, by the account group’s lot factor %(factor)s")
-    return Line(_("Counted lots"), how % {"factor": fraction_text(values["lot_factor"])}, _f(values["lots"]), _("lots"))
+    return Line(_("Base"), _("The counted lots"), _f(values["lots"]), _("lots"))
 
 
 def _per_million(values: Values) -> Line:
@@ -162,6 +177,9 @@ def _converted(values: Values) -> Line:
 
 def _difference(values: Values) -> Line:
     how = f"{_f(values['own'])} {LESS} {_f(values['below'])}"
+    paid = " + ".join(f"{_f(each['amount'])} {each['currency']}" for each in values["paid"])
+    if paid:
+        how += " (" + _("paid below: %(paid)s") % {"paid": paid} + ")"
     return Line(_("Entitlement less what was paid below"), how, _f(values["amount"]), values["currency"])
 
 
@@ -235,7 +253,7 @@ def _rounded(values: Values) -> Line:
 
 def _stopped(values: Values) -> Line:
     verdict = Verdict[values["verdict"].upper()]
-    return Line(label(verdict), str(WHY[verdict]))
+    return Line(label(verdict), f"{WHY[verdict]} {what_would_pay(values)}".strip())
 
 
 def _f(value: Fraction | Decimal | int) -> str:
@@ -260,6 +278,7 @@ def _plain(value: Any) -> Any:
 
 _WORDS: dict[str, Callable[[Values], Line]] = {
     "rate_row": _of_row,
+    "counted": _counted,
     "base_per_lot": _per_lot,
     "base_per_million": _per_million,
     "base_points": _points,

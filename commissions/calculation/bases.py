@@ -11,6 +11,7 @@ from commissions.calculation.verdicts import Verdict
 from commissions.terms import Base, CountOn, Rate, SpreadAt
 
 _MILLION = 1_000_000
+OPENING_DEAL, QUOTE = "opening_deal", "quote"  # what `missing_data` may lack
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +152,12 @@ def spread_value(measuring: Measuring, at: SpreadAt, cap_points: Decimal | None 
 
 def _part_spread(deal: DealFacts, part: Part, at: SpreadAt) -> Fraction:
     if part.kind is PartKind.UNDIVIDED:
-        raise Uncomputable(Verdict.MISSING_DATA)
+        raise Uncomputable(Verdict.MISSING_DATA, OPENING_DEAL)
     opening = deal.spread if part.kind is PartKind.OPENING else part.opening_spread
     wanted = {SpreadAt.OPEN: (opening,), SpreadAt.CLOSE: (deal.spread,), SpreadAt.HALF_AND_HALF: (opening, deal.spread)}
     known = [spread for spread in wanted[at] if spread is not None]
     if len(known) < len(wanted[at]):
-        raise Uncomputable(Verdict.MISSING_DATA)
+        raise Uncomputable(Verdict.MISSING_DATA, QUOTE)
     return sum(known, ZERO) / len(known)
 
 
@@ -173,7 +174,7 @@ def commission_value(measuring: Measuring) -> Fraction:
             if part.kind is PartKind.OPENING:
                 continue
             if part.opening_commission is None:
-                raise Uncomputable(Verdict.MISSING_DATA)
+                raise Uncomputable(Verdict.MISSING_DATA, OPENING_DEAL)
             opening += part.opening_commission
     measuring.recorder.add(
         "base_commission",

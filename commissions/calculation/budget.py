@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from fractions import Fraction
 
-from commissions.calculation.bases import Measured, Measuring, commission_value, spread_value
+from commissions.calculation.bases import OPENING_DEAL, Measured, Measuring, commission_value, spread_value
 from commissions.calculation.counting import counted_parts
 from commissions.calculation.facts import ZERO, DealFacts, Member, PartKind
 from commissions.calculation.money import Exchange, Recorder, Uncomputable
@@ -51,7 +51,7 @@ class Budget:
     def _measure(self, terms: Terms, budget: ChainBudget, recorder: Recorder) -> Measured:
         parts = counted_parts(self._deal, terms.count_on)
         if terms.count_on is not CountOn.BOTH and any(part.kind is PartKind.UNDIVIDED for part in parts):
-            raise Uncomputable(Verdict.MISSING_DATA)
+            raise Uncomputable(Verdict.MISSING_DATA, OPENING_DEAL)
         measuring = Measuring(self._deal, parts, terms.count_on, self._exchange, recorder)
         value = Fraction(budget.value)
         if budget.of is BudgetOf.PER_LOT:

@@ -18,6 +18,7 @@ from commissions.calculation.entitlement import Turn, own_amount, own_rate
 from commissions.calculation.facts import ONE, ZERO, ChainResult, DealFacts, FxLookup, Member, Outcome, Part
 from commissions.calculation.money import Exchange, Recorder, Uncomputable
 from commissions.calculation.standing import Standing
+from commissions.calculation.stops import counted_values, stop_values
 from commissions.calculation.verdicts import Verdict
 from commissions.terms import CountOn, Inactive, UplineMode
 
@@ -40,6 +41,7 @@ class _Result:
     line: Fraction = ZERO
     recovered: Fraction = ZERO
     share: Fraction | None = None
+    missing: str = ""
 
 
 class _Walk:
@@ -60,14 +62,17 @@ class _Walk:
         turn.left = self.standing.take_left()
         if not parts:
             self.standing.skip(member, active=member.active)
+            _tell_stop(turn, Verdict.NOT_COUNTED)
             return Outcome(level, Verdict.NOT_COUNTED, member.currency, steps=tuple(turn.recorder.steps))
         stopped = self._stopped(turn, parts)
         if stopped is not None:
             if level == 1:
                 self._client_gets_nothing(member, stopped)
             self.standing.skip(member, active=member.active)
-            turn.recorder.add("stopped", verdict=stopped.code)
+            _tell_stop(turn, stopped, counted=parts)
             return Outcome(level, stopped, member.currency, steps=tuple(turn.recorder.steps))
+        if self.explain:
+            turn.recorder.add("counted", **counted_values(turn.parts, self.deal.lot_factor))
         return self._settle(turn, self._compute(turn))
 
     def _stopped(self, turn: Turn, parts: Sequence[Part]) -> Verdict | None:
@@ -97,7 +102,7 @@ class _Walk:
         try:
             return self._amounts(turn, blocked)
         except Uncomputable as missing:
-            return _Result(missing.verdict)
+            return _Result(missing.verdict, missing=missing.missing)
 
     def _amounts(self, turn: Turn, blocked: Verdict | None) -> _Result:
         """From the base to the line, in the specification's order.
@@ -174,7 +179,7 @@ class _Walk:
         if line:
             turn.recorder.add("rounded", exact=line, currency=member.currency)
         else:
-            turn.recorder.add("stopped", verdict=verdict.code)
+            _tell_stop(turn, verdict, missing=result.missing)
         return Outcome(
             turn.level, verdict, member.currency, pay, line, result.recovered, turn.row, tuple(turn.recorder.steps)
         )
@@ -186,11 +191,20 @@ class _Walk:
             verdict = Verdict.NOT_ENTITLED
         recorder = Recorder(wanted=self.explain)
         recorder.add("client_part", amount=share, currency=self.deal.account_currency)
+        if share:
+            recorder.add("rounded", exact=share, currency=self.deal.account_currency)
+        else:
+            recorder.add("stopped", verdict=verdict.code, level=0)
         self.client = Outcome(0, verdict, self.deal.account_currency, share, share, steps=tuple(recorder.steps))
 
     def _client_gets_nothing(self, member: Member, verdict: Verdict) -> None:
         if member.terms is not None and member.terms.client_rebate_percent is not None:
             self._client(_Result(verdict))
+
+
+def _tell_stop(turn: Turn, verdict: Verdict, *, counted: Sequence[Part] = (), missing: str = "") -> None:
+    if turn.recorder.wanted:
+        turn.recorder.add("stopped", **stop_values(turn, verdict, counted=counted, missing=missing))
 
 
 def _zero_verdict(turn: Turn, blocked: Verdict | None, before_budget: Fraction) -> Verdict:

@@ -95,7 +95,9 @@ def _difference(turn: Turn) -> Fraction:
         return share
     below = sum((turn.convert(paid, currency) for paid, currency in turn.standing.paid_below()), ZERO)
     rest = max(own - below, ZERO)
-    turn.recorder.add("difference", own=own, below=below, amount=rest, currency=turn.member.currency)
+    if turn.recorder.wanted:
+        paid = [{"amount": each, "currency": currency} for each, currency in turn.standing.paid_below() if each]
+        turn.recorder.add("difference", own=own, below=below, paid=paid, amount=rest, currency=turn.member.currency)
     return rest
 
 

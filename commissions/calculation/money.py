@@ -8,11 +8,12 @@ from commissions.calculation.verdicts import Verdict
 
 
 class Uncomputable(Exception):
-    """Something that the terms need is not known yet; the verdict says what."""
+    """Something that the terms need is not known yet; the verdict says what kind of thing, `missing` which."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Verdict, missing: str = "") -> None:
         super().__init__(verdict.code)
         self.verdict = verdict
+        self.missing = missing
 
 
 class Recorder:
@@ -41,7 +42,7 @@ class Exchange:
             return amount
         one, other = self._usd(source), self._usd(target)
         if one is None or other is None:
-            raise Uncomputable(Verdict.NO_FX_RATE)
+            raise Uncomputable(Verdict.NO_FX_RATE, source if one is None else target)
         converted = amount * one.rate / other.rate
         recorder.add(
             "converted",

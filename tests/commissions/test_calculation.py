@@ -47,7 +47,14 @@ def test_a_split_tier_pays_each_part_with_its_own_factor() -> None:
     (outcome,) = judge_chain(one_lot(), [member], no_rates, explain=True).outcomes
 
     assert outcome.pay == Fraction(35, 2)
-    assert [step.code for step in outcome.steps] == ["rate_row", "base_per_lot", "times_rate", "tier", "rounded"]
+    assert [step.code for step in outcome.steps] == [
+        "counted",
+        "rate_row",
+        "base_per_lot",
+        "times_rate",
+        "tier",
+        "rounded",
+    ]
 
 
 def test_an_advance_is_held_back_and_still_counts_as_paid_below() -> None:

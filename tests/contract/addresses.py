@@ -54,12 +54,17 @@ ADDRESSES: dict[str, Address] = {
     # A trader's own
     "portal:home": own(),
     "portal:account": own(account_id="account"),
+    "portal:own_share": own(deal_id="deal"),
+    "portal:own_share_json": own(deal_id="deal"),
+    "portal:own_share_text": own(deal_id="deal"),
     # An IB's network
     "portal:dashboard": network(),
     "portal:network": network(ib_id="ib_below"),
     "portal:rebates": network(),
     "portal:why": network(deal_id="deal"),
     "portal:why_json": network(deal_id="deal"),
+    "portal:why_text": network(deal_id="deal"),
+    "portal:why_find": network(),
     "portal:plan": network(),
     # The back office
     "backoffice:overview": office("backoffice.view_overview"),
@@ -87,6 +92,10 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:ib_below": office("ib.view_ib", 302, pk="ib"),
     "backoffice:ib_move": office("ib.move_ib", also=("ib.view_ib",), pk="ib_below"),
     "backoffice:ib_plan": office("commissions.assign_plan", also=("ib.view_ib",), pk="ib"),
+    "backoffice:why_find": office("commissions.view_rebate"),
+    "backoffice:deal_why": office("commissions.view_rebate", deal_id="deal"),
+    "backoffice:deal_why_json": office("commissions.view_rebate", deal_id="deal"),
+    "backoffice:deal_why_text": office("commissions.view_rebate", deal_id="deal"),
     "backoffice:plans": office("commissions.view_plan"),
     "backoffice:plan_create": office("commissions.edit_plan"),
     "backoffice:plan": office("commissions.view_plan", pk="plan"),

@@ -110,6 +110,7 @@ class World:
         terms = {
             "rates": [{"any": True, "base": "per_lot", "rate": "5", "currency": "USD"}],
             "upline": {"mode": "percent_of_child", "percent": "10"},
+            "client_rebate": {"percent": "20", "from": "own"},
         }
         version = publish_plan_version(
             plan=plan, terms=terms, effective_from=LONG_AGO, actor=SYSTEM, now=self.now - timedelta(days=1)

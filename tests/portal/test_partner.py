@@ -1,6 +1,5 @@
 """An IB's pages: every figure is the sum of what stands below it, and nobody above is seen."""
 
-import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -298,91 +297,6 @@ def test_rebates_cost_the_same_for_one_and_three_deals(as_user: AsUser, book: Bo
         browser.get("/partner/rebates/")
 
     assert reads(queries) == 10
-
-
-# Why this amount
-
-
-def test_why_walks_from_rate_to_rebate(as_user: AsUser, traded: Book) -> None:
-    deal = closing_deal("Amir Haddad")
-
-    context = as_user(traded.users["master"]).get(f"/partner/rebates/{deal.pk}/").context
-
-    assert (context["row"].amount, context["agrees"]) == (Decimal(4), True)
-    assert [(line.what, line.how, line.result) for line in context["own"].lines] == [
-        ("Rate", "Level 3; the plan’s rate for all symbols", "9 USD per lot"),
-        ("Counted lots", "Lots of the deal that the plan counts, by the account group’s lot factor 1", "2"),
-        ("Base × rate", "2 × 9", "18"),
-        ("Entitlement less what was paid below", "18 − 14", "4"),
-        ("Rebate", "Nothing to round", "4.00"),
-    ]
-    assert [(each.level, each.name, each.amount) for each in context["below"]] == [
-        (1, "Leaf Partners", Decimal(10)), (2, "Sub Partners", Decimal(4)),
-    ]  # fmt: skip
-    assert [(booking.revision, booking.amount) for booking in context["bookings"]] == [(0, Decimal(4))]
-
-
-def test_why_shows_nobody_above(as_user: AsUser, traded: Book) -> None:
-    deal = closing_deal("Amir Haddad")
-
-    answer = as_user(traded.users["leaf"]).get(f"/partner/rebates/{deal.pk}/")
-
-    assert answer.context["below"] == []
-    assert answer.context["own"].amount == Decimal(10)
-    html = answer.content.decode()
-    assert "Sub Partners" not in html
-    assert "Master Partners" not in html
-    assert "Haddad" not in html
-
-
-def test_why_of_a_deal_of_somebody_else_is_not_there(as_user: AsUser, traded: Book) -> None:
-    deal = closing_deal("Thabo Nkosi")
-    browser = as_user(traded.users["leaf"])
-
-    assert browser.get(f"/partner/rebates/{deal.pk}/").status_code == 404
-    assert browser.get(f"/partner/rebates/{deal.pk}/why.json").status_code == 404
-    assert browser.get("/partner/rebates/987654321/").status_code == 404
-
-
-def test_why_tells_the_reason_of_nothing(as_user: AsUser, traded: Book) -> None:
-    deal = Deal.objects.filter(account=account_of("Amir Haddad"), entry=1).latest("deal_at")
-
-    context = as_user(traded.users["master"]).get(f"/partner/rebates/{deal.pk}/").context
-
-    assert [(line.what, line.how) for line in context["own"].lines] == [
-        ("Held too short", "The position was open for less time than the plan asks for.")
-    ]
-
-
-def test_a_correction_is_a_line_of_its_own(as_user: AsUser, traded: Book) -> None:
-    deal = closing_deal("王雪梅")
-    page = f"/partner/rebates/{deal.pk}/"
-    deal.pk, deal.revision, deal.volume_e8, deal.volume_closed_e8 = None, 1, 50_000_000, 50_000_000
-    deal.save(force_insert=True)
-    browser = as_user(traded.users["master"])
-
-    waiting = browser.get(page).context
-    traded.judge(now=NOW)
-    corrected = browser.get(page).context
-
-    assert (waiting["row"].amount, waiting["agrees"]) == (Decimal(2), False)
-    assert (corrected["row"].amount, corrected["agrees"]) == (Decimal(1), True)
-    booked = [(line.revision, line.amount) for line in corrected["bookings"]]
-    assert booked == [(0, Decimal(2)), (1, Decimal(-1))]
-
-
-def test_why_as_a_file_keeps_every_figure(as_user: AsUser, traded: Book) -> None:
-    deal = closing_deal("Amir Haddad")
-
-    answer = as_user(traded.users["sub"]).get(f"/partner/rebates/{deal.pk}/why.json")
-
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="rebate-{deal.ticket}.json"'
-    content = json.loads(answer.content)
-    assert content["rebate"] == {"amount": "4", "currency": "USD", "verdict": "paid"}
-    assert [(each["level"], each["partner"], each["amount"]) for each in content["chain"]] == [
-        (1, "Leaf Partners", "10"), (2, "Sub Partners", "4"),
-    ]  # fmt: skip
-    assert content["chain"][1]["steps"][-1] == {"step": "rounded", "exact": "4", "currency": "USD"}
 
 
 # The plan

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.unit
 
 CALCULATION = Path(__file__).parents[2] / "commissions" / "calculation"
 OF_SPREAD = Rate(position=0, base=Base.SPREAD, value=Decimal("12.5"), symbol="EURUSD", mt_group="cent")
+CLOSING = {"part": "closing", "lots": Fraction(1, 2), "held_seconds": Fraction(123, 2)}
 PER_LOT = Rate(position=0, base=Base.PER_LOT, value=Decimal(9), symbol_group="forex-majors", currency="USD")
 
 
@@ -43,23 +44,32 @@ def test_every_verdict_has_words() -> None:
 
 def test_a_rebate_per_lot_reads_from_lots_to_amount() -> None:
     steps = [
+        Step("counted", {"parts": [CLOSING], "lots": Fraction(1, 2), "lot_factor": Fraction(1)}),
         Step("rate_row", {"row": PER_LOT, "level": 1}),
         Step("base_per_lot", {"lots": Fraction(1, 2), "lot_factor": Fraction(1)}),
         Step(
             "times_rate",
             {"base": Fraction(1, 2), "multiplier": Fraction(9), "amount": Fraction(9, 2), "currency": "USD"},
         ),
-        Step("difference", {"own": Fraction(9, 2), "below": Fraction(5, 2), "amount": Fraction(2), "currency": "USD"}),
+        Step(
+            "difference",
+            {
+                "own": Fraction(9, 2),
+                "below": Fraction(5, 2),
+                "amount": Fraction(2),
+                "currency": "USD",
+                "paid": [{"amount": Fraction(2), "currency": "EUR"}, {"amount": Fraction(1, 2), "currency": "USD"}],
+            },
+        ),
         Step("rounded", {"exact": Fraction(2), "currency": "USD"}),
     ]
 
     assert lines(steps) == [
+        Line("Counted lots", "0.5 (closing part, held for 61.5 s) × account group’s lot factor 1", "0.5", "lots"),
         Line("Rate", "Level 1; the plan’s rate for forex-majors", "9 USD per lot"),
-        Line(
-            "Counted lots", "Lots of the deal that the plan counts, by the account group’s lot factor 1", "0.5", "lots"
-        ),
+        Line("Base", "The counted lots", "0.5", "lots"),
         Line("Base × rate", "0.5 × 9", "4.5", "USD"),
-        Line("Entitlement less what was paid below", "4.5 − 2.5", "2", "USD"),
+        Line("Entitlement less what was paid below", "4.5 − 2.5 (paid below: 2 EUR + 0.5 USD)", "2", "USD"),
         Line("Rebate", "Nothing to round", "2.00", "USD"),
     ]
 
@@ -71,9 +81,14 @@ def test_rounding_is_told() -> None:
 
 
 def test_a_stop_says_why() -> None:
-    (line,) = lines([Step("stopped", {"verdict": "below_min_hold"})])
+    values = {"verdict": "below_min_hold", "level": 1, "held_seconds": Fraction(5), "min_hold_seconds": 60}
+    (line,) = lines([Step("stopped", values)])
 
-    assert line == Line("Held too short", "The position was open for less time than the plan asks for.")
+    assert line == Line(
+        "Held too short",
+        "The position was open for less time than the plan asks for. "
+        "Held for 5 seconds; at least 60 seconds are asked for.",
+    )
 
 
 def test_download_keeps_exact_figures() -> None:
