@@ -16,6 +16,7 @@ from commissions.judging.columns import Rows
 from commissions.judging.compute import judge_trades
 from commissions.judging.deals import is_trade, read_new, read_newest
 from commissions.judging.dependents import dependents_of_late, dependents_of_revised
+from commissions.judging.distinct import distinct
 from commissions.judging.judged import Judged, chosen
 from commissions.judging.previous import (
     Standing,
@@ -158,7 +159,7 @@ def _change(
 
 
 def _hashes(judged: Judged, book: Book) -> dict[int, bytes | None]:
-    return {number: book.chains.chains[number].shape.hash_bytes for number in np.unique(judged.chain).tolist()}
+    return {number: book.chains.chains[number].shape.hash_bytes for number in distinct(judged.chain)[0].tolist()}
 
 
 def _write(work: _Work, *, server_id: int, kind: BatchKind, deals: int, now: datetime) -> None:

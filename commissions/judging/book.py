@@ -12,6 +12,7 @@ import numpy.typing as npt
 from commissions.judging.cells import CellTable, GroupFacts
 from commissions.judging.chains import ChainTable, Network
 from commissions.judging.columns import Column, Rows, read_columns
+from commissions.judging.distinct import Lookup, distinct
 from commissions.judging.history import moment
 from commissions.judging.memory import MAX_CELLS, Memory, memory
 from commissions.judging.plans import load_plans, plan_version
@@ -39,7 +40,7 @@ class SymbolRow(NamedTuple):
 
 @dataclass(slots=True)
 class Book:
-    """What is known while a batch is judged. Accounts are sorted by id."""
+    """What is known while a batch is judged; `client_of` and `group_of` in the order of account ids."""
 
     memory: Memory
     snapshot: NetworkSnapshot
@@ -50,13 +51,13 @@ class Book:
     groups: dict[int, GroupFacts]
     rates: Rates
     zone: ZoneInfo
-    account: Int64s
+    lookup: Lookup  # of the account ids
     client_of: Int64s
     group_of: Int64s
 
     def place(self, accounts: Int64s) -> Int64s:
         """Return where each account stands in the account columns."""
-        return np.searchsorted(self.account, accounts)
+        return self.lookup.places(accounts)
 
 
 _ACCOUNT_COLUMNS = (
@@ -74,7 +75,7 @@ def open_book(rows: Rows, *, known: Memory | None = None) -> Book:
     if known.cells is None or known.chains is None or len(known.cells.cells) > MAX_CELLS:
         known.chains, known.cells = ChainTable(), CellTable()
         known.payees_of_chain.clear()
-    ids = np.unique(rows["account"])
+    ids, _inverse = distinct(rows["account"])
     accounts = read_columns(
         _ACCOUNT_COLUMNS, "FROM trading_tradingaccount a WHERE a.id = ANY(%s) ORDER BY a.id", [ids.tolist()]
     )
@@ -90,7 +91,7 @@ def open_book(rows: Rows, *, known: Memory | None = None) -> Book:
         groups=_groups(),
         rates=Rates(until_us=int(rows["at_us"].max()) if len(rows) else 0),
         zone=ZoneInfo(current_broker().settlement_zone),
-        account=accounts["account"].copy(),
+        lookup=Lookup(accounts["account"].copy()),
         client_of=accounts["client"].copy(),
         group_of=accounts["mt_group"].copy(),
     )
@@ -130,7 +131,7 @@ def days_of(at_us: Int64s, zone: ZoneInfo) -> Int64s:
     """Return each moment's day in the zone, in days since 1970."""
     if not len(at_us):
         return at_us
-    quarters, inverse = np.unique(at_us // _QUARTER_US, return_inverse=True)
+    quarters, inverse = distinct(at_us // _QUARTER_US)
     offsets = [_offset_us(int(quarter) * _QUARTER_US, zone) for quarter in quarters]
     return (at_us + np.array(offsets, dtype=np.int64)[inverse]) // _DAY_US
 

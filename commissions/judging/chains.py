@@ -25,6 +25,7 @@ class Shape:
     versions: tuple[LoadedVersion | None, ...]
     symbols: frozenset[str]  # symbols that some rate row names
     states: tuple[State, ...]
+    currencies: tuple[str, ...]
     needs_openings: bool  # some terms ask for the position's opening deals
     shares_with_client: bool
 
@@ -41,7 +42,6 @@ class Chain:
 
     number: int
     ib_ids: tuple[int, ...]
-    currencies: tuple[str, ...]
     shape: Shape
 
 
@@ -60,8 +60,7 @@ class ChainTable:
         number = self._chain_numbers.get(key)
         if number is None:
             number = self._chain_numbers[key] = len(self.chains)
-            currencies = tuple(member.currency for member in shape.members)
-            self.chains.append(Chain(number, ib_ids, currencies, shape))
+            self.chains.append(Chain(number, ib_ids, shape))
         return self.chains[number]
 
     def shape(self, states: tuple[State, ...], versions: tuple[LoadedVersion | None, ...]) -> Shape:
@@ -92,6 +91,7 @@ def _make_shape(number: int, states: tuple[State, ...], versions: tuple[LoadedVe
         members=members,
         versions=versions,
         states=states,
+        currencies=tuple(state[1] for state in states),
         symbols=frozenset(row.symbol for each in known for row in each.rates if row.symbol),
         needs_openings=any(_needs_openings(each, level) for level, each in enumerate(terms, 1)),
         shares_with_client=bool(terms and terms[0] and terms[0].client_rebate_percent is not None),

@@ -11,6 +11,7 @@ from commissions.calculation import PartKind
 from commissions.judging.book import Book, days_of
 from commissions.judging.cells import MEASURES, CellKey, FlatCells, reason_bit
 from commissions.judging.columns import Rows
+from commissions.judging.distinct import distinct, distinct_with_first
 from commissions.judging.exact import ExactResult, judge_rows
 from commissions.judging.judged import Block, Judged, chosen
 from commissions.judging.payees import PayeeKey, ensure_payees, payees_of_chain
@@ -118,8 +119,8 @@ def _put_exact(block: Block, row: int, result: ExactResult) -> None:
 
 
 def _name_clients(block: Block, accounts: Int64s, book: Book) -> None:
-    distinct, inverse = np.unique(accounts, return_inverse=True)
-    payees = [book.memory.payees[_client_key(place, book)] for place in book.place(distinct).tolist()]
+    ids, inverse = distinct(accounts)
+    payees = [book.memory.payees[_client_key(place, book)] for place in book.place(ids).tolist()]
     block.payee[:, -1] = np.array(payees, dtype=np.int32)[inverse]
 
 
@@ -134,11 +135,11 @@ def _cells_of(rows: Rows, chain: Int64s, book: Book) -> Int64s:
     """Return the number of each deal's cell; deals of one shape, symbol, MT group and kind share it."""
     shape = np.array([each.shape.number for each in book.chains.chains], dtype=np.int64)[chain]
     group = book.group_of[book.place(rows["account"])]
-    symbols, symbol = np.unique(rows["symbol"], return_inverse=True)
-    groups, group_place = np.unique(group, return_inverse=True)
+    symbols, symbol = distinct(rows["symbol"])
+    groups, group_place = distinct(group)
     kind = (rows["entry"] != IN).astype(np.int64)
     key = ((shape * len(symbols) + symbol) * len(groups) + group_place) * 2 + kind
-    _keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    _keys, first, inverse = distinct_with_first(key)
     numbers = [
         _cell(int(shape[at]), int(rows["symbol"][at]), int(group[at]), int(kind[at]), book) for at in first.tolist()
     ]
@@ -178,7 +179,7 @@ class _ChainColumns:
     """What each deal's chain says of it, as columns."""
 
     def __init__(self, chain: Int64s, book: Book) -> None:
-        numbers, inverse = np.unique(chain, return_inverse=True)
+        numbers, inverse = distinct(chain)
         met = [book.chains.chains[number] for number in numbers.tolist()]
         self.levels = np.array([len(each.ib_ids) for each in met], dtype=np.int64)[inverse]
         self.leaf = np.array([each.ib_ids[0] if each.ib_ids else 0 for each in met], dtype=np.int64)[inverse]
@@ -193,11 +194,11 @@ class _ChainColumns:
 
 def _ensure(scope: _Scope, book: Book, *, now: datetime) -> None:
     keys: set[PayeeKey] = set()
-    numbers = np.unique(scope.chain).tolist()
+    numbers = distinct(scope.chain)[0].tolist()
     for number in numbers:
         chain = book.chains.chains[number]
         if number not in book.memory.payees_of_chain:
-            keys |= {PayeeKey(ib, 0, currency) for ib, currency in zip(chain.ib_ids, chain.currencies, strict=True)}
+            keys |= {PayeeKey(ib, 0, currency) for ib, currency in zip(chain.ib_ids, chain.shape.currencies, strict=True)}
     sharing = [number for number in numbers if book.chains.chains[number].shape.shares_with_client]
     if sharing:
         accounts = np.unique(scope.rows["account"][np.isin(scope.chain, sharing)])
@@ -210,14 +211,14 @@ def _client_key(place: int, book: Book) -> PayeeKey:
 
 
 def _symbol_groups(rows: Rows, book: Book) -> Int64s:
-    ids, inverse = np.unique(rows["symbol"], return_inverse=True)
+    ids, inverse = distinct(rows["symbol"])
     groups = [book.symbols[pk].group_id if pk in book.symbols else 0 for pk in ids.tolist()]
     return np.array(groups, dtype=np.int64)[inverse]
 
 
 def _lots(rows: Rows, book: Book) -> Int64s:
     """Return the counted lots of each deal in 1e-8, 0 while its MT group has no lot factor."""
-    ids, inverse = np.unique(book.group_of[book.place(rows["account"])], return_inverse=True)
+    ids, inverse = distinct(book.group_of[book.place(rows["account"])])
     factors = [book.groups[pk].lot_factor or Fraction(0) for pk in ids.tolist()]
     pairs = [(factor.numerator, factor.denominator) for factor in factors]
     return multiplied(rows["volume_e8"], pairs, inverse.astype(np.int64))

@@ -42,7 +42,7 @@ def payees_of_chain(memory: Memory, chain: Chain) -> tuple[int, ...]:
     """Return the payee ids of a chain whose payees `ensure_payees` has put into memory."""
     found = memory.payees_of_chain.get(chain.number)
     if found is None:
-        pairs = zip(chain.ib_ids, chain.currencies, strict=True)
+        pairs = zip(chain.ib_ids, chain.shape.currencies, strict=True)
         found = tuple(memory.payees[ib_id, 0, currency] for ib_id, currency in pairs)
         memory.payees_of_chain[chain.number] = found
     return found

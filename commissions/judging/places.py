@@ -6,6 +6,7 @@ import numpy.typing as npt
 from commissions.judging.book import Book
 from commissions.judging.chains import Chain
 from commissions.judging.columns import Rows
+from commissions.judging.distinct import distinct
 from ib.types import Periods
 
 Int64s = npt.NDArray[np.int64]
@@ -63,8 +64,9 @@ def _linked(periods: Periods, subjects: Int64s, at_us: Int64s, *, missing: int) 
     target = np.frombuffer(periods.target, dtype=np.int64)
     start = np.frombuffer(periods.start_us, dtype=np.int64)
     end = np.frombuffer(periods.end_us, dtype=np.int64)
-    first = np.searchsorted(subject, subjects, side="left")
-    last = np.searchsorted(subject, subjects, side="right")
+    ids, inverse = distinct(subjects)
+    first = np.searchsorted(subject, ids, side="left")[inverse]
+    last = np.searchsorted(subject, ids, side="right")[inverse]
     found = np.full(len(subjects), missing, dtype=np.int64)
     for step in range(int((last - first).max(initial=0))):
         at = np.minimum(first + step, len(subject) - 1)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from commissions.judging.distinct import distinct
 from commissions.judging.judged import Block, Judged, counts
 
 Int64s = npt.NDArray[np.int64]
@@ -123,8 +124,8 @@ def pack(columns: Sequence[Int64s]) -> Int64s:
         low, high = int(column.min()), int(column.max())
         values, size = column - low, high - low + 1
         if room * size >= _PACKED:
-            _distinct, packed = np.unique(packed, return_inverse=True)
-            _distinct, values = np.unique(values, return_inverse=True)
+            _found, packed = distinct(packed)
+            _found, values = distinct(values)
             room, size = int(packed.max()) + 1, int(values.max()) + 1
         packed, room = packed * size + values, room * size
     return packed

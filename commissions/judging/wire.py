@@ -1,5 +1,6 @@
 """Rows of Judgement and IbDay in COPY's binary form, built by numpy. Source: PostgreSQL manual, COPY; array_send."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 Int64s = npt.NDArray[np.int64]
 PG_EPOCH_US = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
 PG_EPOCH_DAYS = 10_957
+_PIECE = 1 << 18  # bytes
 _INT2, _INT4, _INT8 = 21, 23, 20  # PostgreSQL's type numbers
 _SIZES = {"int2": (">i2", 2, _INT2), "int4": (">i4", 4, _INT4), "int8": (">i8", 8, _INT8)}
 
@@ -21,17 +23,27 @@ class Field(NamedTuple):
     absent: bool = False
 
 
-def pack_rows(fields: list[Field], values: dict[str, Any], count: int) -> bytes:
-    """Return `count` rows; `values` has a column of numbers (or raw bytes) per scalar, a matrix per array."""
+def pack_rows(fields: list[Field], values: dict[str, Any], count: int) -> Iterator[bytes]:
+    """Yield `count` rows in pieces; `values` has a column of numbers (or raw bytes) per scalar, a matrix per array.
+
+    A piece stays in the processor's cache from packing to sending, and libpq's buffer stays small."""
     layout = _layout(fields)
-    rows = np.empty(count, dtype=layout)
+    step = max(_PIECE // layout.itemsize, 1)
+    rows = np.empty(min(step, count), dtype=layout)
     rows[:] = _empty_row(fields, layout)
-    for field in fields:
-        if not field.absent and field.length is None:
-            rows[field.name] = values[field.name]
-        elif not field.absent and field.length:
-            rows[field.name] = _elements(field, values[field.name])
-    return rows.tobytes()
+    for start in range(0, count, step):
+        piece = rows[: min(step, count - start)]
+        for field in fields:
+            if not field.absent and field.length != 0:
+                piece[field.name] = _part(field, values[field.name], slice(start, start + step))
+        yield piece.tobytes()
+
+
+def _part(field: Field, column: Any, rows: slice) -> Any:
+    """Return the values of some rows; one number stands for all rows."""
+    if np.ndim(column) == 0:
+        return column
+    return column[rows] if field.length is None else _elements(field, column[rows])
 
 
 def _layout(fields: list[Field]) -> np.dtype[np.void]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from django.db import connection
 
 from access.types import Actor
+from commissions.judging.distinct import distinct
 from commissions.judging.judged import Block, Judged
 from commissions.judging.previous import Standing
 from commissions.judging.rollup import Contributions, sum_by
@@ -47,7 +48,7 @@ def write_new(judged: Judged, *, batch_id: int, hashes: Mapping[int, bytes | Non
 
 
 def _packed_new(judged: Judged, batch_id: int, hashes: Mapping[int, bytes | None]) -> Iterator[bytes]:
-    numbers, inverse = np.unique(judged.chain, return_inverse=True)
+    numbers, inverse = distinct(judged.chain)
     raw = [hashes[number] or bytes(16) for number in numbers.tolist()]
     hash_of = np.frombuffer(b"".join(raw), dtype="V16")
     hashed = np.array([hashes[number] is not None for number in numbers.tolist()], dtype=np.bool_)[inverse]
@@ -58,7 +59,7 @@ def _packed_new(judged: Judged, batch_id: int, hashes: Mapping[int, bytes | None
                 index = block.deals[deals]
                 values = _values(judged, block, deals, hash_of[inverse[index]])
                 fields = _fields(block.width, leaf=block.levels > 0, hashed=with_hash, booked=False)
-                yield pack_rows(fields, {**values, "batch_id": batch_id, "revision": 0}, len(deals))
+                yield from pack_rows(fields, {**values, "batch_id": batch_id, "revision": 0}, len(deals))
 
 
 def _values(judged: Judged, block: Block, deals: Int64s, hashes: npt.NDArray[np.void]) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def _packed_standings(standings: Sequence[Standing], batch_id: int) -> Iterator[
             "rate_row": [row.rate_row for row in rows], "amount_e8": [row.amount_e8 for row in rows],
             "booked_e8": [row.booked_e8 for row in rows],
         }  # fmt: skip
-        yield pack_rows(_fields(width, leaf=leaf, hashed=hashed, booked=booked), values, len(rows))
+        yield from pack_rows(_fields(width, leaf=leaf, hashed=hashed, booked=booked), values, len(rows))
 
 
 def reserve_batch() -> int:
@@ -159,7 +160,7 @@ def write_days(days: Contributions, accounting: AccountingDays) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL client_min_messages = warning")
         cursor.execute(_STAGE.format(name=stage))
-    _copy(f"COPY {stage} ({names}) FROM STDIN (FORMAT binary)", [pack_rows(fields, values, len(days.payee))])
+    _copy(f"COPY {stage} ({names}) FROM STDIN (FORMAT binary)", pack_rows(fields, values, len(days.payee)))
     with connection.cursor() as cursor:
         add = _ADD.format(name=stage)
         cursor.execute(add if _all_new(days) else _MERGE.format(add=add))
