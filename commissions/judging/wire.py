@@ -28,20 +28,21 @@ def pack_rows(fields: list[Field], values: dict[str, Any], count: int) -> Iterat
 
     A piece stays in the processor's cache from packing to sending, and libpq's buffer stays small."""
     layout = _layout(fields)
+    columns = {field.name: np.asarray(values[field.name]) for field in fields if not field.absent and field.length != 0}
     step = max(_PIECE // layout.itemsize, 1)
     rows = np.empty(min(step, count), dtype=layout)
     rows[:] = _empty_row(fields, layout)
     for start in range(0, count, step):
         piece = rows[: min(step, count - start)]
         for field in fields:
-            if not field.absent and field.length != 0:
-                piece[field.name] = _part(field, values[field.name], slice(start, start + step))
+            if field.name in columns:
+                piece[field.name] = _part(field, columns[field.name], slice(start, start + step))
         yield piece.tobytes()
 
 
-def _part(field: Field, column: Any, rows: slice) -> Any:
+def _part(field: Field, column: npt.NDArray[Any], rows: slice) -> npt.NDArray[Any]:
     """Return the values of some rows; one number stands for all rows."""
-    if np.ndim(column) == 0:
+    if column.ndim == 0:
         return column
     return column[rows] if field.length is None else _elements(field, column[rows])
 
