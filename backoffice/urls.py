@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backoffice.views import approvals, audit, clients, ibs, ledger, overview, plans, queues, search, why
+from backoffice.views import approvals, audit, clients, ibs, ledger, overview, plan_editor, plans, queues, search, why
 
 app_name = "backoffice"
 
@@ -34,7 +34,8 @@ urlpatterns = [
     path("plans/", plans.plan_list, name="plans"),
     path("plans/new/", plans.plan_create, name="plan_create"),
     path("plans/<int:pk>/", plans.plan_page, name="plan"),
-    path("plans/<int:pk>/publish/", plans.plan_publish, name="plan_publish"),
+    path("plans/<int:pk>/publish/", plan_editor.plan_publish, name="plan_publish"),
+    path("plans/<int:pk>/publish/preview/", plan_editor.plan_preview, name="plan_preview"),
     path("ledger/", ledger.ledger_page, name="ledger"),
     path("ledger/accounts/<int:pk>/", ledger.ledger_account, name="ledger_account"),
     path("ledger/entries/<int:pk>/", ledger.journal_entry, name="journal_entry"),

@@ -48,6 +48,25 @@ class PlanVersion(models.Model):
         return f"{self.plan_id} from {self.effective_from:%Y-%m-%dT%H:%M:%S}"
 
 
+class PlanDraft(models.Model):
+    """What somebody writes as the next version of a plan, as typed, right or wrong. One per plan and person.
+
+    Working material: no deal is ever judged by it."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="drafts")
+    author = models.ForeignKey("access.User", on_delete=models.PROTECT, related_name="+")
+    typed = models.JSONField()  # inputs of the editor by name
+    revision = models.IntegerField(default=1)  # raised by each save: two windows never overwrite each other unseen
+    window = models.CharField(max_length=40)  # which window saved last: its saves may overtake each other
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(name="plan_draft_once", fields=["plan", "author"])]
+
+    def __str__(self) -> str:
+        return f"{self.plan_id} by {self.author_id}"
+
+
 class RateRow(models.Model):
     """One row of a version's rates, as judged deals name it; position -1 stands for the version without a rate.
 

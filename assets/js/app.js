@@ -5,3 +5,4 @@ import './behaviours.js';
 import './chart.js';
 import './treegrid.js';
 import './lists.js';
+import './sheet.js';

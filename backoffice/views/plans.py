@@ -1,8 +1,4 @@
-"""Rebate plans: the list, a plan in words and as a grid, publishing a version, giving a plan to an IB."""
-
-import json
-from datetime import datetime
-from typing import Any
+"""Rebate plans: the list, a plan in words and as a grid, giving a plan to an IB."""
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -12,23 +8,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from access.decorators import ActorRequest, requires
-from backoffice.forms.plans import (
-    AssignForm,
-    JsonForm,
-    PlanForm,
-    RateRows,
-    TermsForm,
-    first_rates,
-    first_values,
-    put_faults_on_json,
-    put_faults_on_rows,
-    rates_of,
-)
+from backoffice.forms.drafts import pretty
+from backoffice.forms.plans import AssignForm, PlanForm
 from backoffice.rate_grid import rate_grid
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
-from commissions.errors import PlanInvalid
-from commissions.models import Plan
-from commissions.services import assign_plan, create_plan, publish_plan_version
+from commissions.services import assign_plan, create_plan
 from commissions.staff import VersionInWords, plan_assignments, plan_users, plan_versions, plans_visible_to, with_use
 from core.errors import DomainError
 from ib.queries import ibs_visible_to
@@ -79,7 +63,7 @@ def plan_page(request: ActorRequest, pk: int) -> HttpResponse:
         context |= {
             "grid": rate_grid(shown.terms),
             "conditions": conditions(shown.terms),
-            "json": _pretty(shown.row.terms),
+            "json": pretty(shown.row.terms),
         }
     return show(request, "plans/page.html", {**context, "shown": shown}, nav="plans")
 
@@ -91,53 +75,6 @@ def _chosen(versions: list[VersionInWords], wanted: str) -> VersionInWords | Non
                 return version
         raise Http404
     return next((version for version in versions if version.is_in_force), versions[0] if versions else None)
-
-
-@requires("commissions.edit_plan")
-@require_http_methods(["GET", "HEAD", "POST"])
-def plan_publish(request: ActorRequest, pk: int) -> HttpResponse:
-    """Publish a version: from the form with rows of rates, or from JSON (`editor=json`)."""
-    plan = get_object_or_404(plans_visible_to(request.actor), pk=pk)
-    now = timezone.now()
-    before = _terms_before(plan, now)
-    editor = "json" if (request.POST or request.GET).get("editor") == "json" else "form"
-    bound = request.POST if request.method == "POST" else None
-    first = {"zone": _zone(), "now": now}
-    if editor == "json":
-        forms: dict[str, Any] = {"form": JsonForm(bound, **first, initial={"terms": _pretty(before)})}
-    else:
-        rows = RateRows(bound, initial=first_rates(before), prefix="rates")
-        forms = {"form": TermsForm(bound, **first, initial=first_values(before)), "rows": rows}
-    if bound is not None and _published(request, plan, before, forms):
-        messages.success(request, _("The version is published. Deals of its time are judged by it in the next round."))
-        return redirect("backoffice:plan", pk=plan.pk)
-    status = UNPROCESSABLE if bound is not None else 200
-    return show(
-        request, f"plans/publish_{editor}.html", {"plan": plan, "zone": _zone(), **forms}, nav="plans", status=status
-    )
-
-
-def _published(request: ActorRequest, plan: Plan, before: dict[str, Any], forms: dict[str, Any]) -> bool:
-    form, rows = forms["form"], forms.get("rows")
-    if not all([form.is_valid(), rows is None or rows.is_valid()]):
-        return False
-    kept, rates = rates_of(rows) if rows is not None else ([], [])
-    terms = form.cleaned_data["terms"] if rows is None else form.merged(before, rates)
-    try:
-        publish_plan_version(
-            plan=plan,
-            terms=terms,
-            effective_from=form.cleaned_data["effective_from"],
-            actor=request.actor,
-            now=form.now,
-        )
-    except PlanInvalid as error:
-        put_faults_on_json(error, form) if rows is None else put_faults_on_rows(error, kept, form)
-        return False
-    except DomainError as error:
-        put_on_form(form, error)
-        return False
-    return True
 
 
 @requires("commissions.assign_plan")
@@ -159,17 +96,6 @@ def ib_plan(request: ActorRequest, pk: int) -> HttpResponse:
     context = {"ib": ib, "form": form, "assignments": plan_assignments(ib_id=ib.pk), "zone": _zone()}
     status = UNPROCESSABLE if request.method == "POST" else 200
     return show(request, "plans/assign.html", context, nav="ibs", status=status)
-
-
-def _terms_before(plan: Plan, now: datetime) -> dict[str, Any]:
-    """Return the terms that a new version starts from: those in force, else those of the first version to come."""
-    versions = plan_versions(plan, at=now)
-    latest = next((version for version in versions if version.is_in_force), versions[-1] if versions else None)
-    return dict(latest.row.terms) if latest else {"rates": [], "upline": {"mode": "none"}, "count_on": "close"}
-
-
-def _pretty(terms: dict[str, Any]) -> str:
-    return json.dumps(terms, indent=2, ensure_ascii=False)
 
 
 def _zone() -> str:

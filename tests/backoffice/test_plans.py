@@ -1,6 +1,5 @@
-"""Plans: the grid of rates, publishing a version from the form and from JSON, giving a plan to an IB."""
+"""Plans: the list, the grid of rates, giving a plan to an IB."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,9 +28,6 @@ TERMS = {
     "upline": {"mode": "difference"},
     "min_hold_seconds": 60,
 }
-FIRST_ROW = {
-    "scope": "any", "name": "", "mt_group": "", "base": "per_lot", "value": "9", "currency": "USD", "extra": "",
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -44,21 +40,6 @@ def make_plan(code: str, terms: dict[str, Any] | None = None, *, at: datetime = 
     if terms is not None:
         publish_plan_version(plan=plan, terms=terms, effective_from=at, actor=SYSTEM, now=OPENED)
     return plan
-
-
-def form_of(*rate_rows: dict[str, str], **changed: object) -> dict[str, object]:
-    data: dict[str, object] = {
-        "editor": "form", "effective_from": "2026-02-01T00:00", "count_on": "close", "upline_mode": "difference",
-        "max_level": "", "upline_percent": "", "min_hold_seconds": "0", "rates-TOTAL_FORMS": len(rate_rows),
-        "rates-INITIAL_FORMS": 0, **changed,
-    }  # fmt: skip
-    for number, row in enumerate(rate_rows):
-        data |= {f"rates-{number}-{name}": value for name, value in row.items()}
-    return data
-
-
-def latest(plan: Plan) -> PlanVersion:
-    return PlanVersion.objects.filter(plan=plan).order_by("-pk")[0]
 
 
 def test_list_tells_who_is_paid_now(office: Browser, plan: Plan, network: Network) -> None:
@@ -134,95 +115,6 @@ def test_a_plan_is_made_once(office: Browser, plan: Plan) -> None:
     made = Plan.objects.get(code="gold")
     assert (done.status_code, done.headers["Location"]) == (302, f"/office/plans/{made.pk}/publish/")
     assert (again.status_code, errors(again)) == (422, ["Another plan is called master already."])
-
-
-def test_form_publishes_what_it_shows_and_keeps_the_rest(office: Browser, broker: object) -> None:
-    plan = make_plan("master", {**TERMS, "client_rebate": {"percent": "10", "from": "own"}})
-    row = {**FIRST_ROW, "value": "8", "extra": json.dumps({"levels": {"2": "1.5"}})}
-    empty = {**FIRST_ROW, "value": "", "currency": ""}
-
-    answer = office.post(
-        f"/office/plans/{plan.pk}/publish/", form_of(row, empty, min_hold_seconds="30", self_trades="on"), follow=True
-    )
-
-    assert messages(answer) == ["The version is published. Deals of its time are judged by it in the next round."]
-    version = latest(plan)
-    assert (version.effective_from, version.published_by) == (FEBRUARY, "dana.kim@aurora.example")
-    assert version.terms == {
-        "count_on": "close",
-        "close_by": "one",
-        "rates": [{"any": True, "base": "per_lot", "rate": "8", "currency": "USD", "levels": {"2": "1.5"}}],
-        "upline": {"mode": "difference", "inactive": "skip"},
-        "min_hold_seconds": 30,
-        "exclude_reasons": [],
-        "self_trades": "pay",
-        "client_rebate": {"percent": "10", "from": "own"},
-    }
-
-
-def test_a_ticked_row_is_removed(office: Browser, plan: Plan) -> None:
-    removed = {**FIRST_ROW, "scope": "symbol_group", "name": "metals", "DELETE": "on"}
-
-    office.post(f"/office/plans/{plan.pk}/publish/", form_of(FIRST_ROW, removed))
-
-    assert [row.get("symbol_group") for row in latest(plan).terms["rates"]] == [None]
-
-
-def test_faults_stand_beside_their_row(office: Browser, plan: Plan) -> None:
-    empty = {**FIRST_ROW, "value": "", "currency": ""}
-    no_currency = {**FIRST_ROW, "scope": "symbol", "name": "XAUUSD", "currency": ""}
-    over = {**FIRST_ROW, "scope": "symbol", "name": "XAGUSD", "base": "commission", "value": "140", "currency": ""}
-
-    answer = office.post(f"/office/plans/{plan.pk}/publish/", form_of(FIRST_ROW, empty, no_currency, over))
-
-    assert answer.status_code == 422
-    faulty = tree(answer).xpath("//tr[td/p[@role='alert']]")
-    assert [(text_of(row), row.getprevious().xpath(".//input[@type='text']/@value")[0]) for row in faulty] == [
-        ("currency: An amount needs its currency.", "XAUUSD"),
-        ("percent: 140 is over 100 percent. A share cannot be more than the whole.", "XAGUSD"),
-    ]
-    assert PlanVersion.objects.filter(plan=plan).count() == 1
-
-
-def test_a_fault_of_no_row_stands_above_the_form(office: Browser, plan: Plan) -> None:
-    answer = office.post(
-        f"/office/plans/{plan.pk}/publish/", form_of(FIRST_ROW, upline_mode="percent_of_child", upline_percent="")
-    )
-
-    assert (answer.status_code, errors(answer)) == (422, ["upline.percent: This value is missing."])
-
-
-def test_json_publishes_all_terms(office: Browser, plan: Plan) -> None:
-    terms = {"rates": TERMS["rates"][:1], "client_rebate": {"percent": "5"}}
-
-    answer = office.post(
-        f"/office/plans/{plan.pk}/publish/",
-        {"editor": "json", "effective_from": "2026-02-01T00:00", "terms": json.dumps(terms)},
-    )
-
-    assert answer.status_code == 302
-    assert latest(plan).terms["client_rebate"] == {"percent": "5", "from": "own"}
-
-
-def test_json_faults_are_listed_with_their_place(office: Browser, plan: Plan) -> None:
-    terms = {"rates": [{"any": True, "rate": "5"}], "tiers": {"measure": "moons", "steps": []}, "colour": "red"}
-
-    answer = office.post(f"/office/plans/{plan.pk}/publish/", {"editor": "json", "terms": json.dumps(terms)})
-
-    assert answer.status_code == 422
-    assert sorted(error.partition(":")[0] for error in errors(answer)) == [
-        "colour", "rates[0].base", "tiers.measure", "tiers.steps",
-    ]  # fmt: skip
-    assert json.dumps(terms) in tree(answer).xpath("//textarea")[0].text
-    assert PlanVersion.objects.filter(plan=plan).count() == 1
-
-
-@pytest.mark.parametrize("terms", ["[]", "null", "5", '"x"', "{"])
-def test_json_that_is_no_table_is_refused(office: Browser, plan: Plan, terms: str) -> None:
-    answer = office.post(f"/office/plans/{plan.pk}/publish/", {"editor": "json", "terms": terms})
-
-    assert answer.status_code == 422
-    assert len(errors(answer)) == 1
 
 
 def test_an_ib_is_paid_by_a_plan_from_a_moment_on(office: Browser, plan: Plan, network: Network) -> None:

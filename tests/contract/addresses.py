@@ -100,6 +100,7 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:plan_create": office("commissions.edit_plan"),
     "backoffice:plan": office("commissions.view_plan", pk="plan"),
     "backoffice:plan_publish": office("commissions.edit_plan", also=("commissions.view_plan",), pk="plan"),
+    "backoffice:plan_preview": office("commissions.edit_plan", 302, also=("commissions.view_plan",), pk="plan"),
     "backoffice:ledger": office("ledger.view_entry"),
     "backoffice:ledger_account": office("ledger.view_entry", pk="ledger_account"),
     "backoffice:journal_entry": office("ledger.view_entry", pk="journal_entry"),
