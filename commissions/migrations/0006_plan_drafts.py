@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("commissions", "0002_walls"),
+        ("commissions", "0005_levels"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
