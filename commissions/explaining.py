@@ -23,6 +23,7 @@ from commissions.judging.exact import judge_deal
 from commissions.judging.history import needing_history, read_histories
 from commissions.judging.places import chains_of
 from commissions.judging.plans import LoadedVersion
+from commissions.judging.weighing import has_tiers, weigh
 from commissions.models import Judgement, Payee, PlanVersion, Rejudge
 from core.money import from_e8
 from ib.models import IB
@@ -199,7 +200,10 @@ def _compute(root: int) -> _Computed | None:
     if not len(rows):
         return None
     book = open_book(rows)
-    chain = book.chains.chains[int(chains_of(rows, book)[0])]
+    chains = chains_of(rows, book)
+    if has_tiers(book.memory.versions):
+        chains = weigh(rows, chains, book, roots=[root], keep=False).chain
+    chain = book.chains.chains[int(chains[0])]
     return _Computed(chain, explain_row(rows, chain, book))
 
 

@@ -297,7 +297,6 @@ class Rejudge(models.Model):
     is_ready = models.BooleanField()
     mt_group = models.ForeignKey("trading.MtGroup", on_delete=models.PROTECT, null=True, related_name="+")
     currencies = ArrayField(models.CharField(max_length=8), default=list)  # whose rates are missing
-    fx_seen = models.BigIntegerField(default=0)  # newest id of trading.FxRate when the rate was missing
     deal_at = models.DateTimeField()
 
     class Meta:
@@ -320,3 +319,46 @@ class EngineCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.server_id}@{self.network_version}.{self.plan_version}"
+
+
+class TierMonth(models.Model):
+    """What an IB's network brought in a calendar month (UTC) by the measure of one plan version: derived state.
+
+    Made when a deal first needs it, and kept with every deal from then on (decision 0013)."""
+
+    ib_id = models.BigIntegerField()
+    version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    month = models.DateField()  # its first day
+    # Sum of the lines: lots, USD, or different clients.
+    measure = models.DecimalField(max_digits=60, decimal_places=20, default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="tier_month_once", fields=["month", "ib_id", "version"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ib_id} {self.month:%Y-%m} by {self.version_id}"
+
+
+class TierLine(models.Model):
+    """What one deal adds to a tier month. Marginal tiers keep the deals that add nothing too: they take a factor."""
+
+    pk = models.CompositePrimaryKey("deal_id", "tier_month_id")
+    deal_id = models.BigIntegerField()  # the deal's first revision in trading.Deal
+    tier_month = models.ForeignKey(TierMonth, on_delete=models.CASCADE, related_name="lines", db_index=False)
+    deal_at = models.DateTimeField()
+    server_id = models.BigIntegerField()
+    ticket = models.BigIntegerField()
+    leg = models.SmallIntegerField()
+    client_id = models.BigIntegerField()
+    amount = models.DecimalField(max_digits=60, decimal_places=20)  # lots, USD, or 1 for an active client
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(name="tier_line_in_order", fields=["tier_month", "deal_at", "server_id", "ticket", "leg"]),
+            models.Index(name="tier_line_of_client", fields=["tier_month", "client_id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.deal_id} in {self.tier_month_id}"

@@ -1,9 +1,9 @@
 """The resolved table: what a chain gets per unit of one measure, found by running the exact calculation once.
 
 Every upline mode multiplies by what stands below, so a chain whose rows share one measure, one currency and no cap,
-budget, tier or advance pays coefficient × measure on every level. The exact calculation over a deal of one unit
-yields the coefficients, over a deal of nothing the verdicts of an empty base: the fast path cannot disagree with
-the slow one, and hypothesis proves it. Pure."""
+budget or advance pays coefficient × measure on every level; tier factors are part of the chain here. The exact
+calculation over a deal of one unit yields the coefficients, over a deal of nothing the verdicts of an empty base: the
+fast path cannot disagree with the slow one, and hypothesis proves it. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -112,10 +112,10 @@ def _counts(member: Member, kind: PartKind) -> bool:
 
 
 def _has_a_limit(direct: Member, terms: Sequence[Terms]) -> bool:
-    """Whether a cap, budget, tier or advance makes some pay other than a multiple of the measure."""
+    """Whether a cap, budget or advance makes some pay other than a multiple of the measure."""
     if direct.terms is not None and (direct.terms.chain_budget or (direct.terms.cpa and direct.terms.cpa.recover)):
         return True
-    return any(each.cap_per_order or each.tiers for each in terms)
+    return any(each.cap_per_order for each in terms)
 
 
 def _measure(rate: Rate, member: Member, kind: PartKind) -> Measure | None:

@@ -6,22 +6,14 @@ not depend on when staff got to it."""
 from collections.abc import Collection
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 
 from access.types import Actor
+from commissions.judging.queueing import queue, touched_in_symbols
 from core import jobs
 from trading.models import DealCursor, Symbol, SymbolGroup
 from trading.symbols import classify_symbols as put_into_group
-
-_QUEUE = """INSERT INTO commissions_rejudge AS q
-        (deal_id, server_id, cause, is_ready, mt_group_id, currencies, fx_seen, deal_at)
-    SELECT DISTINCT ON (r.id) r.id, r.server_id, 'correction', true, NULL::bigint, '{}'::varchar[], 0, d.deal_at
-    FROM trading_deal d
-    JOIN trading_deal r ON r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0
-    WHERE d.symbol_id = ANY(%s) AND d.action IN (0, 1) AND r.server_id = %s AND r.id <= %s
-    ORDER BY r.id
-    ON CONFLICT (deal_id) DO UPDATE SET is_ready = true"""
 
 
 @transaction.atomic
@@ -46,5 +38,4 @@ def queue_symbol_deals(*, symbol_ids: Collection[int]) -> None:
         if cursor is None:
             continue
         DealCursor.objects.filter(pk=server_id).update(version=F("version") + 1)
-        with connection.cursor() as raw:
-            raw.execute(_QUEUE, [list(symbol_ids), server_id, cursor.judged_id])
+        queue(touched_in_symbols(symbol_ids, server_id=server_id, judged_id=cursor.judged_id))

@@ -5,6 +5,7 @@ explain a rebate: the steps of an explanation are what this code did."""
 
 from commissions.calculation.chain import judge_chain
 from commissions.calculation.facts import (
+    UNTIERED,
     ChainResult,
     DealFacts,
     FxLookup,
@@ -21,6 +22,7 @@ from commissions.calculation.verdicts import HELD, Verdict
 
 __all__ = [
     "HELD",
+    "UNTIERED",
     "ChainResult",
     "DealFacts",
     "FxLookup",

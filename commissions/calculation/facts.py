@@ -73,6 +73,9 @@ class TierPiece:
     factor: Fraction
 
 
+UNTIERED = (TierPiece(ONE, ONE),)
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One IB of the chain as it was at the deal's time; the chain is given nearest first."""
@@ -83,7 +86,7 @@ class Member:
     rank: int | None = None
     keep_percent: Fraction | None = None
     is_client: bool = False  # the client is this IB itself
-    tier_pieces: tuple[TierPiece, ...] = (TierPiece(ONE, ONE),)
+    tier_pieces: tuple[TierPiece, ...] = UNTIERED
     to_recover: Fraction = ZERO  # this IB's currency, CPA advance not made up yet
 
 

@@ -18,6 +18,7 @@ from commissions.judging.deals import is_trade, read_new, read_newest
 from commissions.judging.dependents import dependents_of_late, dependents_of_revised
 from commissions.judging.distinct import distinct
 from commissions.judging.judged import Judged, chosen
+from commissions.judging.measures import lock_tiers
 from commissions.judging.previous import (
     Standing,
     computed_standings,
@@ -27,6 +28,7 @@ from commissions.judging.previous import (
     stored_standings,
 )
 from commissions.judging.rollup import Contributions, add_up, contributions_of, join
+from commissions.judging.weighing import Weighed, has_tiers, settle_tiers
 from commissions.judging.writing import post_to_ledger, reserve_batch, write_days, write_new, write_standings
 from commissions.models import JudgeBatch
 from commissions.settlement.days import lock_days, to_date
@@ -53,6 +55,7 @@ class _Changes(NamedTuple):
     pairs: list[tuple[Standing | None, Standing]]
     looked_at: list[int]
     waits: waiting.Waits
+    weighed: Weighed | None = None
 
 
 @dataclass(slots=True)
@@ -137,16 +140,18 @@ def _judge_again(roots: Collection[int], *, now: datetime) -> _Changes:
     stored = stored_standings(roots)
     after: dict[int, Standing] = {}
     waits: waiting.Waits = {}
+    book = open_book(newest)
+    weighed = Weighed.nothing(book.memory.versions) if has_tiers(book.memory.versions) else None
     if len(live):
-        book = open_book(live)
-        judged = judge_trades(live, book, now=now)
+        judged = judge_trades(live, book, now=now, again=roots)
         after, waits = computed_standings(judged, _hashes(judged, book)), waiting.waits_of(judged)
+        weighed = judged.weighed
     pairs: list[tuple[Standing | None, Standing]] = []
     for root, revision in zip(newest["root"].tolist(), newest["revision"].tolist(), strict=True):
         change = _change(stored.get(root), after.get(root), revision)
         if change is not None:
             pairs.append(change)
-    return _Changes(pairs, sorted(roots), waits)
+    return _Changes(pairs, sorted(roots), waits, weighed)
 
 
 def _change(
@@ -166,6 +171,9 @@ def _write(work: _Work, *, server_id: int, kind: BatchKind, deals: int, now: dat
     """Write judgements, roll-ups, ledger entries and what still waits, under one batch."""
     if not work.judged and not work.again.looked_at:
         return
+    weighed = [each for each in (work.fresh and work.fresh.weighed, work.again.weighed) if each]
+    if weighed:
+        lock_tiers()
     batch_id = reserve_batch()
     days: list[Contributions] = []
     if work.fresh is not None and work.book is not None:
@@ -176,6 +184,8 @@ def _write(work: _Work, *, server_id: int, kind: BatchKind, deals: int, now: dat
     if work.again.pairs:
         days.append(_write_again(work.again, batch_id=batch_id))
     waiting.settle(work.again.looked_at, work.again.waits, server_id=server_id)
+    if weighed:
+        settle_tiers(weighed, work.again.looked_at)
     accounting = lock_days(now=now)
     if days:
         total = add_up(join(days))

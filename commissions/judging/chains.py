@@ -1,10 +1,11 @@
 """Chains as they were at a deal's time: who stands above a client, and the terms and agreement of each."""
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from commissions.calculation import Member
+from commissions.calculation import UNTIERED, Member, TierPiece
 from commissions.calculation.counting import uses_own_rate
 from commissions.judging.plans import WHOLE, LoadedVersion, Plans
 from commissions.terms import Base, BudgetOf, CountOn, Terms
@@ -12,8 +13,11 @@ from ib.types import OPEN_END_US, AgreementPeriod, NetworkSnapshot
 
 _BEGINNING = -(2**62)
 _NEED_OPENINGS = frozenset({Base.SPREAD, Base.REVENUE, Base.COMMISSION})
-# What decides a member's pay apart from who it is: version, currency, keep percent, rank, active, is the client.
-State = tuple[int, str, str, int | None, bool, bool]
+# What decides a member's pay apart from who it is: version, currency, keep percent, rank, active, is the client; and
+# the pieces of its tier where its factor is not 1.
+State = (
+    tuple[int, str, str, int | None, bool, bool] | tuple[int, str, str, int | None, bool, bool, tuple[TierPiece, ...]]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,14 @@ class ChainTable:
             self.chains.append(Chain(number, ib_ids, shape))
         return self.chains[number]
 
+    def with_pieces(self, chain: Chain, pieces: Mapping[int, tuple[TierPiece, ...]]) -> Chain:
+        """Return the chain with the tier factors of some levels (level 1 first); the chain itself when all are 1."""
+        states = list(chain.shape.states)
+        for level, found in pieces.items():
+            if found != UNTIERED:
+                states[level - 1] = (*states[level - 1][:6], found)
+        return self.chain(chain.ib_ids, self.shape(tuple(states), chain.shape.versions))
+
     def shape(self, states: tuple[State, ...], versions: tuple[LoadedVersion | None, ...]) -> Shape:
         """Return the shape of these states, the same object every time."""
         number = self._shape_numbers.get(states)
@@ -82,8 +94,9 @@ def _make_shape(number: int, states: tuple[State, ...], versions: tuple[LoadedVe
             rank=rank,
             keep_percent=Fraction(keep) if keep else None,
             is_client=is_client,
+            tier_pieces=pieces[0] if pieces else UNTIERED,
         )
-        for each, (_version, currency, keep, rank, active, is_client) in zip(terms, states, strict=True)
+        for each, (_version, currency, keep, rank, active, is_client, *pieces) in zip(terms, states, strict=True)
     )
     known = [each for each in terms if each is not None]
     return Shape(

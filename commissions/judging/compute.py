@@ -1,5 +1,6 @@
 """Judge the deals of a batch: linear cells by numpy, all others by the exact calculation, into the same columns."""
 
+from collections.abc import Collection
 from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from commissions.judging.exact import ExactResult, judge_rows
 from commissions.judging.judged import Block, Judged, chosen
 from commissions.judging.payees import PayeeKey, ensure_payees, payees_of_chain
 from commissions.judging.places import chains_of
+from commissions.judging.weighing import has_tiers, weigh
 from commissions.positions import IN, OUT
 from commissions.resolve import Measure
 from commissions.vector import amounts, multiplied
@@ -33,11 +35,14 @@ class _Scope(NamedTuple):
     cell: Int64s
 
 
-def judge_trades(rows: Rows, book: Book, *, now: datetime) -> Judged:
+def judge_trades(rows: Rows, book: Book, *, now: datetime, again: Collection[int] = ()) -> Judged:
     """Return the judgements of these live trades; an opening that no plan of its chain counts has none.
 
-    Opens payees that are missing, so it writes; the judgements themselves it only computes."""
-    scope = _scope(rows, book)
+    `again`: the identities of deals that are judged again. Opens payees that are missing and begins to keep the months
+    of tiers, so it writes; the judgements themselves it only computes."""
+    chain = chains_of(rows, book)
+    weighed = weigh(rows, chain, book, roots=again) if has_tiers(book.memory.versions) else None
+    scope = _scope(rows, chain if weighed is None else weighed.chain, book)
     cells = book.cells.arrays()
     linear = _is_linear(scope, cells)
     exact = judge_rows(chosen(scope.rows, ~linear), scope.chain[~linear], book)
@@ -54,6 +59,7 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime) -> Judged:
         day=days_of(scope.rows["at_us"], book.zone),
         blocks=_blocks(scope, linear, exact, chains, cells, book),
         waits=waits,
+        weighed=weighed,
     )
 
 
@@ -124,8 +130,7 @@ def _name_clients(block: Block, accounts: Int64s, book: Book) -> None:
     block.payee[:, -1] = np.array(payees, dtype=np.int32)[inverse]
 
 
-def _scope(rows: Rows, book: Book) -> _Scope:
-    chain = chains_of(rows, book)
+def _scope(rows: Rows, chain: Int64s, book: Book) -> _Scope:
     cell = _cells_of(rows, chain, book)
     counted = np.asarray((rows["entry"] != IN) | book.cells.arrays().counted[cell])
     return _Scope(chosen(rows, counted), chain[counted], cell[counted])

@@ -1,6 +1,7 @@
 """The deals that judging works on, as columns: new ones behind the cursor, and live ones by their identity."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +74,16 @@ def read_revisions(roots: Collection[int]) -> Rows:
         ON d.server_id = r.server_id AND d.ticket = r.ticket AND d.leg = r.leg
         WHERE r.id = ANY(%s) AND r.revision = 0 ORDER BY d.id"""
     return read_columns(COLUMNS, tail, [sorted(roots)])
+
+
+def read_judged_under(accounts: str, ibs: Sequence[int], start: datetime, end: datetime) -> Rows:
+    """Return the live judged trades of a period [start, end) on the accounts below IBs; `accounts` of `queueing`."""
+    tail = f"""FROM ({accounts}) AS chosen (id)
+        JOIN trading_deal d ON d.account_id = chosen.id AND d.deal_at >= %(start)s AND d.deal_at < %(end)s
+        JOIN trading_deal r ON r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0
+        JOIN trading_dealcursor c ON c.server_id = r.server_id AND r.id <= c.judged_id
+        WHERE d.action IN (0, 1) AND {_LIVE} ORDER BY d.id"""
+    return read_columns(COLUMNS, tail, {"ibs": list(ibs), "start": start, "end": end})
 
 
 def is_trade(rows: Rows) -> npt.NDArray[np.bool_]:

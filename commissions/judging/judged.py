@@ -1,13 +1,16 @@
 """The result of judging some deals: columns over deals, and blocks of deals with equally many payees."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from commissions.calculation import Verdict
 from commissions.judging.columns import Rows
+
+if TYPE_CHECKING:
+    from commissions.judging.weighing import Weighed
 
 Int64s = npt.NDArray[np.int64]
 
@@ -17,6 +20,10 @@ class Wait(NamedTuple):
 
     mt_group: int
     currencies: tuple[str, ...]
+
+    def and_for(self, other: "Wait") -> "Wait":
+        """Return a wait for either."""
+        return Wait(self.mt_group or other.mt_group, tuple(sorted({*self.currencies, *other.currencies})))
 
 
 class Block(NamedTuple):
@@ -57,6 +64,7 @@ class Judged:
     day: Int64s
     blocks: list[Block]
     waits: dict[int, Wait] = field(default_factory=dict)  # by the deal's identity
+    weighed: "Weighed | None" = None  # what tiers made of them; None: no plan has any
 
 
 def counts(verdict: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:

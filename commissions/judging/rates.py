@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from commissions.calculation import UsdQuote
 from commissions.judging.plans import to_us
@@ -64,8 +64,3 @@ class Rates:
             value = Fraction(rate)
             usd = value if base == currency else 1 / value
             yield Rate(to_us(at), to_us(published), base + quote, usd)
-
-
-def newest_rate_id() -> int:
-    """Return the id of the rate stored last, 0 without any."""
-    return FxRate.objects.aggregate(last=Max("pk"))["last"] or 0

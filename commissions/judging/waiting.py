@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -10,7 +9,7 @@ from commissions.enums import RejudgeCause
 from commissions.judging.history import moment
 from commissions.judging.judged import Judged, Wait
 from commissions.judging.plans import plan_version
-from commissions.judging.rates import newest_rate_id
+from commissions.judging.queueing import OF_ACCOUNT, OF_CLIENTS, UNDER_IBS, Touched, queue, touched_on_accounts
 from commissions.models import EngineCursor, PlanAssignment, PlanChange, Rejudge
 from ib.queries import affected_since, network_version
 from ib.types import AffectedPeriod
@@ -21,11 +20,14 @@ Waits = Mapping[int, tuple[Wait, int]]  # by the deal's identity: what it waits 
 
 
 def waits_of(judged: Judged) -> Waits:
-    """Return what computed deals wait for, with their times."""
-    if not judged.waits:
-        return {}
-    times = zip(judged.rows["root"].tolist(), judged.rows["at_us"].tolist(), strict=True)
-    return {root: (judged.waits[root], at_us) for root, at_us in times if root in judged.waits}
+    """Return what computed deals wait for, and what tiers cannot measure of them yet, with their times."""
+    found = {}
+    if judged.waits:
+        times = zip(judged.rows["root"].tolist(), judged.rows["at_us"].tolist(), strict=True)
+        found = {root: (judged.waits[root], at_us) for root, at_us in times if root in judged.waits}
+    for root, (wait, at_us) in (judged.weighed.waits if judged.weighed else {}).items():
+        found[root] = (wait.and_for(found[root][0]) if root in found else wait, at_us)
+    return found
 
 
 def start_cursor(server_id: int) -> None:
@@ -44,13 +46,12 @@ def versions(server_id: int) -> dict[str, int]:
 def note(waits: Waits, *, server_id: int) -> None:
     """Remember deals that wait."""
     if waits:
-        seen = newest_rate_id()
-        rows = [_row(root, wait, at_us, server_id, seen) for root, (wait, at_us) in waits.items()]
+        rows = [_row(root, wait, at_us, server_id) for root, (wait, at_us) in waits.items()]
         Rejudge.objects.bulk_create(
             rows,
             update_conflicts=True,
             unique_fields=["deal_id"],
-            update_fields=["cause", "is_ready", "mt_group", "currencies", "fx_seen", "deal_at"],
+            update_fields=["cause", "is_ready", "mt_group", "currencies", "deal_at"],
             batch_size=5_000,
         )
 
@@ -63,7 +64,7 @@ def settle(looked_at: Collection[int], waits: Waits, *, server_id: int) -> None:
     note(waits, server_id=server_id)
 
 
-def _row(root: int, wait: Wait, at_us: int, server_id: int, fx_seen: int) -> Rejudge:
+def _row(root: int, wait: Wait, at_us: int, server_id: int) -> Rejudge:
     return Rejudge(
         deal_id=root,
         server_id=server_id,
@@ -71,7 +72,6 @@ def _row(root: int, wait: Wait, at_us: int, server_id: int, fx_seen: int) -> Rej
         is_ready=False,
         mt_group_id=wait.mt_group or None,
         currencies=list(wait.currencies),
-        fx_seen=fx_seen,
         deal_at=moment(at_us),
     )
 
@@ -123,11 +123,11 @@ def queue_changes(*, server_id: int, cursor: DealCursor) -> None:
     if until is not None:
         touching = [change for change in changes if change.affected_from <= until]
         for touched in touched_by_network(touching, server_id=server_id, judged_id=cursor.judged_id):
-            _queue(touched)
+            queue(touched)
     for plan_change in PlanChange.objects.filter(version__gt=seen.plan_version).order_by("version"):
         plans = max(plans, plan_change.version)
         if until is not None and plan_change.affected_from <= until:
-            _queue(touched_by_plans(plan_change, server_id=server_id, judged_id=cursor.judged_id))
+            queue(touched_by_plans(plan_change, server_id=server_id, judged_id=cursor.judged_id))
     seen.network_version, seen.plan_version = network, plans
     seen.save(update_fields=["network_version", "plan_version"])
 
@@ -139,59 +139,21 @@ def _move(cursor: DealCursor) -> None:
     cursor.version = locked.version
 
 
-_DOWN = """WITH RECURSIVE down AS (
-    SELECT unnest(%(ibs)s::bigint[]) AS ib_id
-    UNION
-    SELECT l.ib_id FROM down JOIN ib_iblink l ON l.parent_id = down.ib_id
-        AND (l.active_to IS NULL OR l.active_to > %(start)s)
-        AND (%(end)s::timestamptz IS NULL OR l.active_from < %(end)s)
-)
-SELECT a.id FROM down JOIN ib_clientlink c ON c.ib_id = down.ib_id
-    AND (c.active_to IS NULL OR c.active_to > %(start)s)
-    AND (%(end)s::timestamptz IS NULL OR c.active_from < %(end)s)
-JOIN trading_tradingaccount a ON a.client_id = c.client_id AND a.server_id = %(server)s
-UNION
-SELECT k.account_id FROM down JOIN ib_accountlink k ON k.ib_id = down.ib_id
-    AND (k.active_to IS NULL OR k.active_to > %(start)s)
-    AND (%(end)s::timestamptz IS NULL OR k.active_from < %(end)s)"""
-_CLIENT = "SELECT id FROM trading_tradingaccount WHERE client_id = ANY(%(clients)s) AND server_id = %(server)s"
-_ACCOUNT = "SELECT %(account)s::bigint"
-# The judged deals of some accounts within a period, as `{accounts}` gives them.
-_TOUCHED = """SELECT r.id, r.server_id, d.deal_at
-    FROM ({accounts}) AS chosen (id)
-    JOIN trading_deal d ON d.account_id = chosen.id AND d.deal_at >= %(start)s
-        AND (%(end)s::timestamptz IS NULL OR d.deal_at < %(end)s) AND d.action IN (0, 1)
-    JOIN trading_deal r ON r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0
-    WHERE r.server_id = %(server)s AND r.id <= %(judged)s"""
-_QUEUE = """INSERT INTO commissions_rejudge AS q
-        (deal_id, server_id, cause, is_ready, mt_group_id, currencies, fx_seen, deal_at)
-    SELECT DISTINCT ON (t.id) t.id, t.server_id, 'correction', true, NULL::bigint, '{{}}'::varchar[], 0, t.deal_at
-    FROM ({touched}) t ORDER BY t.id
-    ON CONFLICT (deal_id) DO UPDATE SET is_ready = true"""
-
-
-class Touched(NamedTuple):
-    """A statement that selects (id, server_id, deal_at) of the judged deals that a change touches, some repeatedly."""
-
-    statement: str
-    params: dict[str, Any]
-
-
 def touched_by_network(changes: Iterable[AffectedPeriod], *, server_id: int, judged_id: int) -> Iterator[Touched]:
     """Yield what selects the deals that the changes may touch: clients of one period together, since an import
     places thousands."""
+    where = {"server_id": server_id, "judged_id": judged_id}
     clients: dict[tuple[datetime, datetime | None], list[int]] = {}
     for change in changes:
-        params = _params(change, server_id=server_id, judged_id=judged_id)
+        period = {"start": change.affected_from, "end": change.affected_to}
         if change.ib_id is not None:
-            yield _touched(_DOWN, {**params, "ibs": [change.ib_id]})
+            yield touched_on_accounts(UNDER_IBS, {**period, "ibs": [change.ib_id]}, **where)
         elif change.client_id is not None:
             clients.setdefault((change.affected_from, change.affected_to), []).append(change.client_id)
         else:
-            yield _touched(_ACCOUNT, {**params, "account": change.account_id})
+            yield touched_on_accounts(OF_ACCOUNT, {**period, "account": change.account_id}, **where)
     for (start, end), ids in clients.items():
-        params = {"start": start, "end": end, "server": server_id, "judged": judged_id, "clients": ids}
-        yield _touched(_CLIENT, params)
+        yield touched_on_accounts(OF_CLIENTS, {"start": start, "end": end, "clients": ids}, **where)
 
 
 def touched_by_plans(change: PlanChange, *, server_id: int, judged_id: int) -> Touched:
@@ -203,17 +165,5 @@ def touched_by_plans(change: PlanChange, *, server_id: int, judged_id: int) -> T
         if change.affected_to is not None:
             users = users.filter(active_from__lt=change.affected_to)
         ibs = set(users.values_list("ib_id", flat=True))
-    return _touched(_DOWN, {**_params(change, server_id=server_id, judged_id=judged_id), "ibs": list(ibs)})
-
-
-def _params(change: AffectedPeriod | PlanChange, *, server_id: int, judged_id: int) -> dict[str, Any]:
-    return {"start": change.affected_from, "end": change.affected_to, "server": server_id, "judged": judged_id}
-
-
-def _touched(accounts: str, params: dict[str, Any]) -> Touched:
-    return Touched(_TOUCHED.format(accounts=accounts), params)
-
-
-def _queue(touched: Touched) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_QUEUE.format(touched=touched.statement), touched.params)
+    params = {"start": change.affected_from, "end": change.affected_to, "ibs": list(ibs)}
+    return touched_on_accounts(UNDER_IBS, params, server_id=server_id, judged_id=judged_id)

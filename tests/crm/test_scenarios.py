@@ -9,7 +9,7 @@ from crm.scenarios.stage import _outcome
 from tenancy.models import Broker
 
 FILES = Path(__file__).parent.parent / "scenarios"
-NEED_SETTLEMENT = {"A40", "M08", "M09", "M10", "X12", "X13"}  # statements, tiers or CPA
+NEED_SETTLEMENT = {"A40", "M09", "M10", "X12", "X13"}  # statements, tiers or CPA
 DOCUMENTS = {document.name: document for document in read_documents([str(FILES)])}
 COMING = {
     document.name

@@ -1,0 +1,150 @@
+"""The stored measures of tiers: months of IBs by a plan version, and what each deal adds to them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import F, Q
+
+from commissions.judging.counted import Entry
+from commissions.judging.history import moment
+from commissions.judging.plans import LoadedVersion, to_us
+from commissions.models import TierLine, TierMonth
+from commissions.terms import TierMeasure, Tiers
+from commissions.tiers import E20, from_e20
+
+_ENTRY = ("deal_id", "deal_at", "server_id", "ticket", "leg", "client_id", "amount")
+_CHUNK = 5_000
+Order = tuple[int, ...]
+
+
+class MonthKey(NamedTuple):
+    """A month of an IB by a version; `month` counts from January 1970."""
+
+    ib_id: int
+    version_id: int
+    month: int
+
+
+@dataclass(slots=True)
+class TierState:
+    """A stored month: its measure in 1e-20."""
+
+    id: int
+    key: MonthKey
+    tiers: Tiers
+    measure: int
+
+    @property
+    def counts_clients(self) -> bool:
+        return self.tiers.measure is TierMeasure.ACTIVE_CLIENTS
+
+
+def lock_tiers() -> None:
+    """Let one transaction of a broker change measures at a time, until its end; taken before the lock of the days."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ':tiers', 0))")
+
+
+def month_start(month: int) -> datetime:
+    """Return the first moment of a month, UTC."""
+    return datetime(1970 + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+
+
+def read_states(
+    months: Collection[int], versions: Mapping[int, LoadedVersion], *, also: Collection[int] = ()
+) -> dict[MonthKey, TierState]:
+    """Return what is kept of these months, and those with the ids in `also`."""
+    days = [month_start(month).date() for month in months]
+    rows = TierMonth.objects.filter(Q(month__in=days) | Q(pk__in=list(also)))
+    found = {}
+    for pk, ib_id, version_id, month, measure in rows.values_list("pk", "ib_id", "version_id", "month", "measure"):
+        tiers = versions[version_id].terms.tiers if version_id in versions else None
+        if tiers is not None:
+            key = MonthKey(ib_id, version_id, _month_of(month))
+            found[key] = TierState(pk, key, tiers, _to_int(measure))
+    return found
+
+
+def create_states(keys: Iterable[MonthKey]) -> None:
+    """Begin to keep months."""
+    TierMonth.objects.bulk_create(
+        [
+            TierMonth(ib_id=key.ib_id, version_id=key.version_id, month=month_start(key.month).date())
+            for key in sorted(keys)
+        ]
+    )
+
+
+def entries_of(deal_ids: Collection[int]) -> dict[int, dict[int, Entry]]:
+    """Return {tier month id: {deal id: entry}} of these deals."""
+    found: dict[int, dict[int, Entry]] = {}
+    if not deal_ids:
+        return found
+    for month_id, *values in TierLine.objects.filter(deal_id__in=list(deal_ids)).values_list("tier_month_id", *_ENTRY):
+        entry = _entry(values)
+        found.setdefault(month_id, {})[entry.deal_id] = entry
+    return found
+
+
+def entries_from(month_id: int, order: Order) -> list[Entry]:
+    """Return the entries of a month from a place in its order on."""
+    at_us, *rest = order
+    rows = TierLine.objects.filter(tier_month_id=month_id, deal_at__gte=moment(at_us))
+    found = [_entry(values) for values in rows.values_list(*_ENTRY)]
+    return sorted((entry for entry in found if entry.order >= (at_us, *rest)), key=lambda entry: entry.order)
+
+
+def clients_besides(month_id: int, clients: Collection[int], deal_ids: Collection[int]) -> set[int]:
+    """Return those of the clients whom a month knows by other deals than these."""
+    rows = TierLine.objects.filter(tier_month_id=month_id, client_id__in=list(clients), amount__gt=0)
+    return set(rows.exclude(deal_id__in=list(deal_ids)).values_list("client_id", flat=True).distinct())
+
+
+def measure_change(state: TierState, old: Mapping[int, Entry], new: Mapping[int, Entry]) -> int:
+    """Return what a month's measure changes by when the entries `old` become `new`; both by deal."""
+    if not state.counts_clients:
+        return sum(entry.amount for entry in new.values()) - sum(entry.amount for entry in old.values())
+    before = {entry.client_id for entry in old.values() if entry.amount}
+    after = {entry.client_id for entry in new.values() if entry.amount}
+    different = before ^ after
+    if not different:
+        return 0
+    others = clients_besides(state.id, different, [*old, *new])
+    return E20 * (len(after - before - others) - len(before - after - others))
+
+
+def write_entries(
+    changes: Sequence[tuple[TierState, Mapping[int, Entry], Mapping[int, Entry], int]],
+) -> None:
+    """Store what months change by: (state, old entries, new entries, change of the measure). Under the lock."""
+    for state, old, new, change in changes:
+        gone = [deal_id for deal_id, entry in old.items() if new.get(deal_id) != entry]
+        if gone:
+            TierLine.objects.filter(tier_month_id=state.id, deal_id__in=gone).delete()
+        rows = [_line(state.id, entry) for deal_id, entry in new.items() if old.get(deal_id) != entry]
+        TierLine.objects.bulk_create(rows, batch_size=_CHUNK)
+        if change:
+            TierMonth.objects.filter(pk=state.id).update(measure=F("measure") + from_e20(change))
+
+
+def _line(month_id: int, entry: Entry) -> TierLine:
+    return TierLine(
+        deal_id=entry.deal_id, tier_month_id=month_id, deal_at=moment(entry.at_us), server_id=entry.server_id,
+        ticket=entry.ticket, leg=entry.leg, client_id=entry.client_id, amount=from_e20(entry.amount),
+    )  # fmt: skip
+
+
+def _entry(values: Sequence[object]) -> Entry:
+    deal_id, deal_at, server_id, ticket, leg, client_id, amount = values
+    return Entry(deal_id, to_us(deal_at), server_id, ticket, leg, client_id, _to_int(amount))  # type: ignore[arg-type]
+
+
+def _to_int(measure: object) -> int:
+    return int(measure.scaleb(20))  # type: ignore[attr-defined]
+
+
+def _month_of(day: date) -> int:
+    return (day.year - 1970) * 12 + day.month - 1
