@@ -68,6 +68,13 @@ def read_states(
     return found
 
 
+def kept_keys(months: Collection[int]) -> set[MonthKey]:
+    """Return all that is kept of these months, also by versions that this process has not met."""
+    days = [month_start(month).date() for month in months]
+    rows = TierMonth.objects.filter(month__in=days).values_list("ib_id", "version_id", "month")
+    return {MonthKey(ib_id, version_id, _month_of(month)) for ib_id, version_id, month in rows}
+
+
 def create_states(keys: Iterable[MonthKey]) -> None:
     """Begin to keep months."""
     TierMonth.objects.bulk_create(
@@ -116,10 +123,17 @@ def measure_change(state: TierState, old: Mapping[int, Entry], new: Mapping[int,
     return E20 * (len(after - before - others) - len(before - after - others))
 
 
-def write_entries(
-    changes: Sequence[tuple[TierState, Mapping[int, Entry], Mapping[int, Entry], int]],
-) -> None:
-    """Store what months change by: (state, old entries, new entries, change of the measure). Under the lock."""
+class MonthChange(NamedTuple):
+    """What a month changes by: entries by deal before and after, and the change of its measure."""
+
+    state: TierState
+    old: Mapping[int, Entry]
+    new: Mapping[int, Entry]
+    measure: int
+
+
+def write_entries(changes: Iterable[MonthChange]) -> None:
+    """Store what months change by. Under the lock."""
     for state, old, new, change in changes:
         gone = [deal_id for deal_id, entry in old.items() if new.get(deal_id) != entry]
         if gone:

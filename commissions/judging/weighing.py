@@ -19,11 +19,13 @@ from commissions.judging.counted import Counter, Entry
 from commissions.judging.deals import read_judged_under
 from commissions.judging.judged import Wait
 from commissions.judging.measures import (
+    MonthChange,
     MonthKey,
     TierState,
     create_states,
     entries_from,
     entries_of,
+    kept_keys,
     lock_tiers,
     measure_change,
     month_start,
@@ -153,7 +155,7 @@ def _fill(rows: Rows, keys: Collection[MonthKey]) -> None:
     changes = []
     for state in states.values():
         new = weighed.entries.get(state.id, {})
-        changes.append((state, {}, new, measure_change(state, {}, new)))
+        changes.append(MonthChange(state, {}, new, measure_change(state, {}, new)))
     write_entries(changes)
 
 
@@ -315,7 +317,7 @@ def settle_tiers(batch: Sequence[Weighed], roots: Collection[int]) -> None:
             if now != factor_of(state.tiers, state.measure):
                 month = key.month + (state.tiers.mode is TierMode.NEXT_PERIOD)
                 queued.setdefault(month, set()).add(key.ib_id)
-        changes.append((state, before, after, change))
+        changes.append(MonthChange(state, before, after, change))
     write_entries(changes)
     for month, ibs in queued.items():
         period = {"start": month_start(month), "end": month_start(month + 1)}
@@ -327,12 +329,11 @@ def _states_now(batch: Sequence[Weighed], old: Entries) -> dict[MonthKey, TierSt
     """Return what is kept of the batch's months, and of those where its deals stood before."""
     versions = {pk: version for weighed in batch for pk, version in weighed.versions.items()}
     months = {month for weighed in batch for month in weighed.months}
-    states = read_states(months, versions, also=old.keys())
     known = {key for weighed in batch for key in weighed.states}
     places = {place for weighed in batch for place in weighed.places}
-    if any((key.ib_id, key.month) in places for key in states.keys() - known):
+    if any((key.ib_id, key.month) in places for key in kept_keys(months) - known):
         raise CursorMoved
-    return states
+    return read_states(months, versions, also=old.keys())
 
 
 def _joined(parts: Iterable[Mapping[int, T]]) -> dict[int, T]:
