@@ -98,7 +98,7 @@ def weigh(rows: Rows, chain: Int64s, book: Book, *, roots: Collection[int] = (),
     needed = {key for group in groups for _level, key, _tiers in group.users()}
     wanted = {group.month for group in groups} | {key.month for key in needed}
     states = read_states(wanted, versions)
-    if keep and needed - states.keys():
+    if keep and book.memory.writes and needed - states.keys():
         _begin(needed - states.keys(), versions)
         states = read_states(wanted, versions)
     weighed = Weighed(chain.copy(), versions, states, months=wanted)
