@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("commissions", "0005_levels"),
+        ("commissions", "0006_plan_drafts"),
     ]
 
     operations = [
