@@ -13,4 +13,9 @@ RIGHTS = {
     "commissions.exclude_ib": _("Keep the exclusion list of levels"),
     "commissions.evaluate_levels": _("Evaluate a period again"),
     "commissions.view_rebate": _("See rebates and their explanation"),
+    "commissions.view_statement": _("See statements and settlement terms"),
+    "commissions.approve_statement": _("Approve statements to be paid"),
+    "commissions.hold_statement": _("Put statements on hold and release them"),
+    "commissions.edit_settlement_terms": _("Change how IBs are settled"),
+    "commissions.edit_payout_limit": _("Say from which amount on a payout takes two people"),
 }

@@ -2,8 +2,22 @@
 
 from datetime import datetime
 
+from commissions.settlement.making import MAKE_JOB, make_statements
+from commissions.settlement.paying import PAY_JOB, pay_statement
 from commissions.symbols import queue_symbol_deals
 from core import jobs
+
+
+@jobs.handler(MAKE_JOB)
+def make_statements_again(*, now: datetime, payee_id: int) -> None:
+    """Make the statements of a payee for which that failed before."""
+    make_statements(payee_id=payee_id, now=now)
+
+
+@jobs.handler(PAY_JOB)
+def pay_statement_again(*, now: datetime, statement_id: int) -> None:
+    """Pay a statement for which that failed before."""
+    pay_statement(statement_id=statement_id, now=now)
 
 
 @jobs.handler("commissions.queue_symbol_deals")

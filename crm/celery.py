@@ -51,6 +51,7 @@ app.conf.update(
         "wake-walkers": {"task": "crm.flows.tasks.wake_walkers", "schedule": 1.0, "options": {"expires": 2}},
         "run-jobs": {"task": "crm.flows.tasks.wake_jobs", "schedule": 10.0, "options": {"expires": 20}},
         "wake-levels": {"task": "crm.flows.tasks.wake_levels", "schedule": 600.0, "options": {"expires": 600}},
+        "wake-settlement": {"task": "crm.flows.tasks.wake_settlement", "schedule": 30.0, "options": {"expires": 30}},
         "wake-rescans": {"task": "crm.flows.tasks.wake_rescans", "schedule": crontab(hour=1, minute=10)},
         "wake-upkeep": {"task": "crm.flows.tasks.wake_upkeep", "schedule": crontab(hour=2, minute=20)},
     },

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from access.services import expire_approvals, sweep_sign_in_attempts
+from commissions.settlement.round import settle_round
 from core import jobs
 from crm.flows import account_flow, deal_flow, level_flow
 from ib.queries import verify_network
@@ -82,6 +83,19 @@ def wake_levels(**_: Any) -> None:
 def walk_levels(**_: Any) -> None:
     """Evaluate what is over, apply what may apply by itself, measure what is running."""
     level_flow.walk(clock=timezone.now)
+
+
+@shared_task(base=PlatformTask, name="crm.flows.tasks.wake_settlement")
+def wake_settlement(**_: Any) -> None:
+    """Ring for the settlement of every broker."""
+    for _broker in each_broker(reason="each broker settles by its own agreements and zone"):
+        settle.apply_async(expires=60)
+
+
+@shared_task(base=BrokerTask, name="crm.flows.tasks.settle")
+def settle(**_: Any) -> None:
+    """Close what has ended in one broker, make its statements and pay what is approved."""
+    settle_round(now=timezone.now())
 
 
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_upkeep")

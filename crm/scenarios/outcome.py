@@ -8,6 +8,7 @@ from commissions.calculation import Verdict
 from commissions.models import Judgement, Payee
 from core.money import from_e8, quantize
 from crm.scenarios.documents import Document
+from crm.scenarios.settling import statement_figures, stored_figures
 from crm.scenarios.world import World
 from trading.models import Deal
 
@@ -74,8 +75,11 @@ def compare(document: Document, pairs: dict[Pair, Given]) -> Comparison:
         if verdict != row["reason"]:
             _put(expected, "verdicts", pair, row["reason"])
             _put(got, "verdicts", pair, verdict)
-    if expect.get("statements"):
-        expected["statements"], got["statements"] = expect["statements"], []
+    for row in expect.get("statements") or []:
+        wanted, stated = statement_figures(row), stored_figures(row)
+        if wanted != stated:
+            expected.setdefault("statements", {})[f"{row['period']} {row['to']}"] = wanted
+            got.setdefault("statements", {})[f"{row['period']} {row['to']}"] = stated
     return Comparison(expected, got)
 
 

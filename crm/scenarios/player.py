@@ -11,6 +11,7 @@ from commissions.services import assign_plan, publish_plan_version
 from core.money import to_e8
 from crm.flows.deal_flow import judge_all
 from crm.scenarios.documents import Document
+from crm.scenarios.settling import settle
 from crm.scenarios.world import ACTOR, AGREEMENT_KEYS, World, agreement_of, build_world, terms_of
 from ib.queries import agreement_at
 from ib.services import move_client, move_ib, set_agreement
@@ -21,6 +22,7 @@ from trading.services import Reading, publish_fx_rate, record_deals, set_lot_fac
 from trading.types import DealKey
 
 _DEPOSIT_TICKETS = 1_000_000_000  # balance operations get tickets far from the document's own
+_SETTLE = 9
 _ACTIONS = {"buy": DealAction.BUY, "sell": DealAction.SELL}
 _ENTRIES = {"in": DealEntry.IN, "out": DealEntry.OUT, "inout": DealEntry.INOUT, "out_by": DealEntry.OUT_BY}
 
@@ -38,10 +40,15 @@ def play(document: Document) -> World:
 
     :raises DomainError: the document asks for something that a service refuses."""
     world = build_world(document)
-    for at, events in groupby(_events(world), key=lambda event: event.at):
+    for at, together in groupby(_events(world), key=lambda event: event.at):
+        events = list(together)
         for event in events:
-            event.run()
+            if event.order < _SETTLE:
+                event.run()
         judge_all(server_id=world.server.pk, now=at)
+        for event in events:
+            if event.order == _SETTLE:  # what happens in the second of a settlement is before it
+                event.run()
     return world
 
 
@@ -59,6 +66,7 @@ def _events(world: World) -> list[Event]:
         events.append(Event(row["at"], 5, partial(_record, world, [deal_row(world, row)], row["at"])))
     for row in sorted(document.rows("changes"), key=lambda change: change["at"]):
         events.append(_change(world, row, deals))
+    events += [Event(row["at"], _SETTLE, partial(settle, world, row)) for row in document.rows("settle")]
     return sorted(events, key=lambda event: event[:2])
 
 
