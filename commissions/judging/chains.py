@@ -153,12 +153,15 @@ class Network:
         for ib_id, parent, start, end in zip(links.subject, links.target, links.start_us, links.end_us, strict=True):
             self._parents.setdefault(ib_id, []).append((start, end, parent))
         self._segments: dict[int, Segments] = {}
+        self._building: set[int] = set()  # IBs whose segments are on their way: two may have stood above each other
 
     def segments(self, ib_id: int) -> Segments:
         """Return the chain that starts at this IB, over all time."""
         found = self._segments.get(ib_id)
         if found is None:
+            self._building.add(ib_id)
             found = self._segments[ib_id] = self._build(ib_id)
+            self._building.discard(ib_id)
         return found
 
     def chain_of_own_trades(self, chain: Chain, own_ib: int) -> Chain:
@@ -171,23 +174,32 @@ class Network:
         return self.table.chain(chain.ib_ids, self.table.shape(tuple(states), chain.shape.versions))
 
     def _build(self, ib_id: int) -> Segments:
-        cuts = {_BEGINNING} | self.plans.cuts(ib_id)
-        agreements = self.snapshot.agreements.get(ib_id, ())
-        for agreement in agreements:
-            cuts |= {agreement.start_us, agreement.end_us}
-        for start, end, parent in self._parents.get(ib_id, ()):
-            cuts |= {start, end}
-            if parent:
-                cuts |= {cut for cut in self.segments(parent).starts if start < cut < end}
+        cuts = {_BEGINNING} | self._cuts(ib_id, _BEGINNING, OPEN_END_US)
         segments = Segments([], [])
         for cut in sorted(cuts - {OPEN_END_US}):
-            chain = self._chain_at(ib_id, cut, agreements)
+            chain = self._chain_at(ib_id, cut)
             if not segments.chains or segments.chains[-1] is not chain:
                 segments.starts.append(cut)
                 segments.chains.append(chain)
         return segments
 
-    def _chain_at(self, ib_id: int, at_us: int, agreements: tuple[AgreementPeriod, ...]) -> Chain:
+    def _cuts(self, ib_id: int, first_us: int, last_us: int) -> set[int]:
+        """Return the moments between two at which the chain that starts at this IB may become another one.
+
+        Each step up narrows the time to that of the link, so it ends: at no moment does an IB stand above itself."""
+        cuts = set(self.plans.cuts(ib_id))
+        for agreement in self.snapshot.agreements.get(ib_id, ()):
+            cuts |= {agreement.start_us, agreement.end_us}
+        for start, end, parent in self._parents.get(ib_id, ()):
+            cuts |= {start, end}
+            low, high = max(start, first_us), min(end, last_us)
+            if parent and low < high:
+                above = self._cuts(parent, low, high) if parent in self._building else self.segments(parent).starts
+                cuts |= {cut for cut in above if low < cut < high}
+        return cuts
+
+    def _chain_at(self, ib_id: int, at_us: int) -> Chain:
+        agreements: tuple[AgreementPeriod, ...] = self.snapshot.agreements.get(ib_id, ())
         agreement = next((each for each in agreements if each.start_us <= at_us < each.end_us), None)
         version = self.plans.version_at(ib_id, at_us)
         keep = "" if agreement is None or agreement.keep_percent is None else str(Fraction(agreement.keep_percent))
@@ -206,7 +218,7 @@ class Network:
     def _parent_chain(self, ib_id: int, at_us: int) -> Chain:
         for start, end, parent in self._parents.get(ib_id, ()):
             if start <= at_us < end and parent:
-                return self.segments(parent).at(at_us)
+                return self._chain_at(parent, at_us) if parent in self._building else self.segments(parent).at(at_us)
         return self.empty
 
 

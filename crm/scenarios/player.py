@@ -1,20 +1,21 @@
 """Play one scenario: its events in time order, each through the service that people and walkers use."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from commissions.services import assign_plan, publish_plan_version
+from commissions.services import PlanSame, assign_plan, publish_plan_version
 from core.money import to_e8
 from crm.flows.deal_flow import judge_all
 from crm.scenarios.documents import Document
 from crm.scenarios.settling import settle
 from crm.scenarios.world import ACTOR, AGREEMENT_KEYS, World, agreement_of, build_world, terms_of
 from ib.queries import agreement_at
-from ib.services import move_client, move_ib, set_agreement
+from ib.services import AlreadyThere, move_client, move_ib, set_agreement
 from mt4bridge.enums import DealAction, DealEntry, DealReason
 from mt4bridge.types import DealRow
 from trading.cursor import get_cursor
@@ -58,7 +59,8 @@ def _events(world: World) -> list[Event]:
     for code, versions in (document.plain.get("plans") or {}).items():
         late = (version for version in versions if "published_at" in version)
         events += [Event(version["published_at"], 2, partial(_publish, world, code, version)) for version in late]
-    events += [Event(row["at"], 3, partial(_move, world, row)) for row in document.rows("moves")]
+    leaving_first = sorted(document.rows("moves"), key=lambda row: bool(row.get("parent")))  # swaps make no circle
+    events += [Event(row["at"], 3, partial(_move, world, row)) for row in leaving_first]
     for place, row in enumerate(document.rows("deposits")):
         events.append(Event(row["at"], 4, partial(_record, world, [_deposit(place, row)], row["at"])))
     deals = {row["ticket"]: row for row in document.rows("deals")}
@@ -85,18 +87,23 @@ def _publish(world: World, code: str, version: dict[str, Any]) -> None:
 
 
 def _move(world: World, row: dict[str, Any]) -> None:
+    """Change what the row names; what is so already stays as it is."""
     when = {"at": row["at"], "actor": ACTOR, "now": row["at"]}
     if "login" in row:
         ib = world.ibs[row["ib"]] if row.get("ib") else None
-        move_client(client=world.accounts[row["login"]].client, ib=ib, **when)
+        with suppress(AlreadyThere):
+            move_client(client=world.accounts[row["login"]].client, ib=ib, **when)
         return
     ib = world.ibs[row["ib"]]
     if "parent" in row:
-        move_ib(ib=ib, parent=world.ibs[row["parent"]] if row["parent"] else None, **when)
+        with suppress(AlreadyThere):
+            move_ib(ib=ib, parent=world.ibs[row["parent"]] if row["parent"] else None, **when)
     if "plan" in row:
-        assign_plan(ib=ib, plan=world.plans[row["plan"]] if row["plan"] else None, **when)
+        with suppress(PlanSame):
+            assign_plan(ib=ib, plan=world.plans[row["plan"]] if row["plan"] else None, **when)
     if any(key in row for key in AGREEMENT_KEYS):
-        set_agreement(ib=ib, terms=agreement_of(row, agreement_at(ib=ib, at=row["at"])), **when)
+        with suppress(AlreadyThere):
+            set_agreement(ib=ib, terms=agreement_of(row, agreement_at(ib=ib, at=row["at"])), **when)
 
 
 def _change(world: World, row: dict[str, Any], deals: dict[int, dict[str, Any]]) -> Event:
@@ -120,7 +127,8 @@ def _record(world: World, rows: list[DealRow], now: datetime, gone: list[DealKey
 
 
 def deal_row(world: World, row: dict[str, Any]) -> DealRow:
-    """Return a deal of the document as the bridge would bring it."""
+    """Return a deal of the document as the bridge would bring it; a null says as much as a missing key."""
+    row = {key: value for key, value in row.items() if value is not None}
     entry, lots = _ENTRIES[row["entry"]], _e8(row["lots"])
     symbol = world.document.plain["symbols"][row["symbol"]]
     return DealRow(

@@ -4,6 +4,9 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError
+
 from core.errors import DomainError
 from crm.flows.brokers import open_broker
 from crm.scenarios.documents import Document
@@ -31,7 +34,9 @@ def _outcome(document: Document) -> Comparison:
         return compare(document, read_pairs(play(document)))
     except DomainError as error:
         return _refused(document, error.code, str(error))
-    except (ArithmeticError, KeyError, LookupError, TypeError, ValueError) as error:
+    except KeyError as error:
+        return _refused(document, "document_invalid", f"the document needs {error} and does not say it")
+    except (ArithmeticError, LookupError, TypeError, ValueError, ObjectDoesNotExist, DatabaseError) as error:
         return _refused(document, "document_invalid", f"{type(error).__name__}: {error}")
 
 
