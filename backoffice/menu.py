@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from access.queries import open_approvals
 from access.types import Actor
+from commissions.levels.queries import waiting_count
 from trading.queries import open_tasks
 
 
@@ -54,6 +55,8 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
         Entry("held", icon="player-pause", label=_("Held deals"), view="held_deals", right="trading.view_held_deal"),
         Entry("symbols", icon="tag", label=_("Symbols"), view="symbols", right="trading.view_symbol"),
         Entry("mt_groups", icon="scale", label=_("MT groups"), view="mt_groups", right="trading.view_symbol"),
+        Entry("level_changes", icon="stairs-up", label=_("Level changes"), view="level_changes",
+              right="commissions.view_level"),
         Entry("approvals", icon="checks", label=_("Approvals"), view="approvals", right="backoffice.view_overview"),
     )),
     (_("Clients"), (
@@ -63,6 +66,7 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
         Entry("why", icon="zoom-question", label=_("Why this rebate"), view="why_find",
               right="commissions.view_rebate"),
         Entry("plans", icon="certificate", label=_("Rebate plans"), view="plans", right="commissions.view_plan"),
+        Entry("ladders", icon="stairs", label=_("Levels of IBs"), view="ladders", right="commissions.view_level"),
     )),
     (_("Money"), (
         Entry("ledger", icon="book-2", label=_("Ledger"), view="ledger", right="ledger.view_entry", short=_("Ledger")),
@@ -74,12 +78,13 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
 
 
 def menu_for(actor: Actor, *, now: datetime) -> list[Group]:
-    """Return the groups with at least one entry that the actor may open. Two statements."""
+    """Return the groups with at least one entry that the actor may open. Three statements."""
     tasks = open_tasks()
     waiting = {
         "held": tasks.held,
         "symbols": tasks.unclassified_symbols,
         "mt_groups": tasks.groups_without_factor,
+        "level_changes": waiting_count(actor),
         "approvals": open_approvals(actor, now=now).count(),
     }
     allowed = [(title, [entry for entry in entries if actor.has(entry.right)]) for title, entries in GROUPS]

@@ -1,7 +1,8 @@
 """Addresses of the back office, below /office/."""
 
-from django.urls import path
+from django.urls import include, path
 
+from backoffice import level_urls
 from backoffice.views import approvals, audit, clients, ibs, ledger, overview, plan_editor, plans, queues, search, why
 
 app_name = "backoffice"
@@ -31,6 +32,7 @@ urlpatterns = [
     path("deals/<int:deal_id>/why/", why.deal_why, name="deal_why"),
     path("deals/<int:deal_id>/why.json", why.deal_why_json, name="deal_why_json"),
     path("deals/<int:deal_id>/why.txt", why.deal_why_text, name="deal_why_text"),
+    path("levels/", include(level_urls.urlpatterns)),
     path("plans/", plans.plan_list, name="plans"),
     path("plans/new/", plans.plan_create, name="plan_create"),
     path("plans/<int:pk>/", plans.plan_page, name="plan"),

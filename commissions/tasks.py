@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from commissions.levels.evaluation import measure_progress
+from commissions.levels.models import Ladder
 from commissions.settlement.making import MAKE_JOB, make_statements
 from commissions.settlement.paying import PAY_JOB, pay_statement
 from commissions.symbols import queue_symbol_deals
@@ -24,3 +26,9 @@ def pay_statement_again(*, now: datetime, statement_id: int) -> None:
 def queue_deals_of_symbols(*, now: datetime, symbol_ids: list[int]) -> None:  # noqa: ARG001 -- every job gets `now`
     """Put the judged deals of symbols that got their group into the queue."""
     queue_symbol_deals(symbol_ids=symbol_ids)
+
+
+@jobs.handler("commissions.measure_levels")
+def measure_levels(*, now: datetime, ladder_id: int) -> None:
+    """Measure what the running period has brought the IBs of a ladder so far."""
+    measure_progress(ladder=Ladder.objects.get(pk=ladder_id), now=now)

@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from access.services import record_audit
 from access.types import Actor
-from commissions.levels.enums import CHANGES, ApprovalNeed, Decision, Outcome
+from commissions.levels.enums import CHANGES, ApprovalNeed, Decision, Outcome, PeriodKind
 from commissions.levels.errors import AlreadyEvaluated, NotTheLatest, PeriodNotOver
 from commissions.levels.ladders import VersionInForce, lock_ladders, version_at, versions_in_force
-from commissions.levels.measuring import known_ibs, measure, nothing
+from commissions.levels.measuring import known_ibs, late_deals, measure, nothing
 from commissions.levels.models import Ladder, LevelDecision, LevelProgress, LevelResult, LevelRun
 from commissions.levels.periods import LevelPeriod, period_of, schedule
 from commissions.levels.rules import decide
 from commissions.levels.standing import Place, places_of
 from commissions.levels.types import Figures, LadderTerms, Verdict
+from core import jobs
 from tenancy.context import current_broker
 from trading.queries import completeness
 
@@ -206,6 +207,15 @@ def running_period(ladder: Ladder, *, now: datetime) -> Duty | None:
     return None
 
 
-def latest_day(ladder: Ladder) -> date | None:
-    """Return the first day of the period that was evaluated last."""
-    return LevelRun.objects.filter(ladder=ladder).order_by("-first_date").values_list("first_date", flat=True).first()
+def queue_measuring(*, ladder: Ladder, now: datetime) -> None:
+    """Have a worker measure the ladder's running period; at most once a minute, however often it is asked for."""
+    key = f"levels:measure:{ladder.pk}:{now:%Y%m%d%H%M}"
+    jobs.enqueue("commissions.measure_levels", key=key, now=now, ladder_id=ladder.pk)
+
+
+def late_deals_of(run: LevelRun) -> int:
+    """Count the deals of an evaluated period that came, changed or vanished after it was measured."""
+    since, until = LevelPeriod(PeriodKind(run.version.period), run.first_date, run.end_date).moments(
+        current_broker().settlement_zone
+    )
+    return late_deals(since=since, until=until, measured_at=run.measured_at)

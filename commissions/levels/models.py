@@ -1,5 +1,6 @@
 """Tables of levels. What was published, measured and decided never changes: migrations/0005_levels.py."""
 
+from datetime import date, timedelta
 from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -142,6 +143,10 @@ class LevelRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ladder_id} {self.first_date}.{self.revision}"
+
+    @property
+    def last_date(self) -> date:
+        return self.end_date - timedelta(days=1)
 
 
 class LevelResult(models.Model):

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from access.types import Actor
 from commissions.levels.enums import CHANGES, Match, Outcome
@@ -13,6 +13,7 @@ from commissions.levels.ladders import VersionInForce, terms_of, version_at, ver
 from commissions.levels.models import (
     Ladder,
     LadderVersion,
+    LevelDecision,
     LevelExclusion,
     LevelPlacement,
     LevelProgress,
@@ -21,6 +22,7 @@ from commissions.levels.models import (
 )
 from commissions.levels.rules import meets
 from commissions.levels.types import Figures, LadderTerms, LevelTerms
+from commissions.models import Plan
 from ib.models import IB
 from ib.queries.places import in_force
 
@@ -75,9 +77,9 @@ def waiting_changes(actor: Actor) -> QuerySet[LevelResult]:
     return results_visible_to(actor).filter(outcome__in=CHANGES, needs_approval=True, decision__isnull=True)
 
 
-def waiting_count() -> int:
-    """Count the changes that wait for a person. One statement."""
-    return LevelResult.objects.filter(outcome__in=CHANGES, needs_approval=True, decision__isnull=True).count()
+def waiting_count(actor: Actor) -> int:
+    """Count the changes that wait for a person; 0 without a statement for who may not see them."""
+    return waiting_changes(actor).count() if _sees(actor) else 0
 
 
 def outcome_counts(run: LevelRun) -> dict[str, int]:
@@ -180,8 +182,12 @@ class Explained:
         return self.name(self.result.level_after)
 
     @property
+    def decision(self) -> LevelDecision | None:
+        return getattr(self.result, "decision", None)
+
+    @property
     def is_open(self) -> bool:
-        return self.result.outcome in CHANGES and not hasattr(self.result, "decision")
+        return self.result.outcome in CHANGES and self.decision is None
 
 
 def explain(rows: Sequence[LevelResult]) -> list[Explained]:
@@ -211,6 +217,10 @@ class MyLevel:
     terms: LadderTerms
     to_come: LevelPlacement | None  # a level that begins later
 
+    @property
+    def last_date(self) -> date:
+        return self.end_date - timedelta(days=1)
+
 
 def find_my_level(*, ib_id: int, now: datetime) -> MyLevel | None:
     """Return the level of an IB as its own page shows it, or None: no ladder has measured it yet."""
@@ -235,3 +245,73 @@ def version_now(ladder: Ladder, day: date) -> VersionInForce | None:
     """Return the version in force on a day, else the first one to come."""
     versions = versions_in_force(ladder)
     return version_at(versions, day) or (versions[0] if versions else None)
+
+
+def is_latest(run: LevelRun) -> bool:
+    """Say whether it is the ladder's newest evaluation: the only one that can be repeated."""
+    later = Q(first_date__gt=run.first_date) | Q(first_date=run.first_date, revision__gt=run.revision)
+    return not LevelRun.objects.filter(later, ladder_id=run.ladder_id).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the running period of a ladder would bring if it ended at `measured_at`."""
+
+    first_date: date
+    end_date: date
+    measured_at: datetime
+    counts: dict[str, int]  # IBs by outcome
+
+    @property
+    def last_date(self) -> date:
+        return self.end_date - timedelta(days=1)
+
+    @property
+    def ibs(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def promotions(self) -> int:
+        return self.counts.get(Outcome.PROMOTION, 0)
+
+    @property
+    def demotions(self) -> int:
+        return self.counts.get(Outcome.DEMOTION, 0)
+
+    @property
+    def below(self) -> int:
+        return self.counts.get(Outcome.BELOW, 0)
+
+
+def preview_of(progress: QuerySet[LevelProgress]) -> Preview | None:
+    """Sum up what was measured of a running period, or None before the first measuring. Two statements."""
+    newest = progress.order_by("-measured_at").first()
+    if newest is None:
+        return None
+    counts = progress.order_by().values("outcome").annotate(n=Count("pk")).values_list("outcome", "n")
+    return Preview(newest.first_date, newest.end_date, newest.measured_at, dict(counts))
+
+
+def level_choices(day: date) -> list[tuple[str, str]]:
+    """Return (code, name) of the levels of all ladders in force on a day, the lowest first."""
+    found: dict[str, str] = {}
+    for ladder in Ladder.objects.order_by("code"):
+        version = version_now(ladder, day)
+        if version is not None:
+            found.update({level.code: level.name for level in version.terms.levels})
+    return list(found.items())
+
+
+def latest_of_each_period(rows: QuerySet[LevelResult], *, limit: int) -> list[LevelResult]:
+    """Return the newest periods' results of one IB, of each period only the evaluation that counts."""
+    newest = rows.order_by("-run__first_date", "run__ladder_id", "-run__revision")[: limit * 4]
+    kept: dict[tuple[date, int], LevelResult] = {}
+    for row in newest:
+        kept.setdefault((row.run.first_date, row.run.ladder_id), row)
+    return list(kept.values())[:limit]
+
+
+def plan_names(terms: LadderTerms) -> dict[int, str]:
+    """Return {plan id: name} of the plans that the levels give. One statement."""
+    ids = [level.plan_id for level in terms.levels if level.plan_id is not None]
+    return dict(Plan.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "name"))

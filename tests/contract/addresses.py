@@ -66,6 +66,7 @@ ADDRESSES: dict[str, Address] = {
     "portal:why_text": network(deal_id="deal"),
     "portal:why_find": network(),
     "portal:plan": network(),
+    "portal:level": network(),
     # The back office
     "backoffice:overview": office("backoffice.view_overview"),
     "backoffice:search": office("backoffice.view_overview"),
@@ -92,10 +93,35 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:ib_below": office("ib.view_ib", 302, pk="ib"),
     "backoffice:ib_move": office("ib.move_ib", also=("ib.view_ib",), pk="ib_below"),
     "backoffice:ib_plan": office("commissions.assign_plan", also=("ib.view_ib",), pk="ib"),
+<<<<<<< HEAD
     "backoffice:why_find": office("commissions.view_rebate"),
     "backoffice:deal_why": office("commissions.view_rebate", deal_id="deal"),
     "backoffice:deal_why_json": office("commissions.view_rebate", deal_id="deal"),
     "backoffice:deal_why_text": office("commissions.view_rebate", deal_id="deal"),
+=======
+    "backoffice:ib_level": office("commissions.place_ib", also=("ib.view_ib",), pk="ib"),
+    "backoffice:level_changes": office("commissions.view_level"),
+    "backoffice:level_decide": action(
+        "commissions.approve_level",
+        data={"change": "@level_result", "decision": "approve"},
+        also=("commissions.view_level",),
+    ),
+    "backoffice:level_result": office("commissions.view_level", pk="level_result"),
+    "backoffice:level_run": office("commissions.view_level", pk="level_run"),
+    "backoffice:level_run_again": action(
+        "commissions.evaluate_levels", data={"reason": "late"}, also=("commissions.view_level",), pk="level_run"
+    ),
+    "backoffice:level_exclusions": office("commissions.view_level"),
+    "backoffice:level_exclude": action("commissions.exclude_ib", data={"ib": "top", "reason": "own contract"}),
+    "backoffice:level_exclusion_end": action(
+        "commissions.exclude_ib", also=("commissions.view_level",), pk="level_exclusion"
+    ),
+    "backoffice:ladders": office("commissions.view_level"),
+    "backoffice:ladder_create": office("commissions.edit_ladder"),
+    "backoffice:ladder": office("commissions.view_level", pk="ladder"),
+    "backoffice:ladder_publish": office("commissions.edit_ladder", also=("commissions.view_level",), pk="ladder"),
+    "backoffice:ladder_measure": action("commissions.view_level", pk="ladder"),
+>>>>>>> 1620e2d (Show levels: ladders with their rules, the queue, every reason, and the IB's own way up)
     "backoffice:plans": office("commissions.view_plan"),
     "backoffice:plan_create": office("commissions.edit_plan"),
     "backoffice:plan": office("commissions.view_plan", pk="plan"),

@@ -12,6 +12,14 @@ from access.queries import actor_for
 from access.services import create_role, create_user, grant_role, request_role
 from access.types import Actor
 from clients.services import create_client
+from commissions.levels.changes import place_ib
+from commissions.levels.enums import ApprovalNeed, PeriodKind
+from commissions.levels.evaluation import evaluate_period, next_duty
+from commissions.levels.exclusions import exclude_ib
+from commissions.levels.ladders import create_ladder, publish_ladder_version
+from commissions.levels.models import LevelResult
+from commissions.levels.periods import period_of
+from commissions.levels.types import LadderTerms, LevelTerms
 from commissions.services import assign_plan, create_plan, judge_next_batch, publish_plan_version
 from ib.services import create_ib, move_account, move_client
 from ledger.enums import AccountKind, EntryKind, OwnerType
@@ -36,6 +44,7 @@ class World:
         self._network()
         self._trading()
         self._money()
+        self._levels()
         _check_deferred_rules()
 
     def _people(self) -> None:
@@ -129,6 +138,27 @@ class World:
         self.ids |= {
             "plan": plan.pk, "plan_version": version.pk, "ledger_account": accounts[accrued.code],
             "journal_entry": posted.entry_id,
+        }  # fmt: skip
+
+    def _levels(self) -> None:
+        """A month that is over, in which nobody traded: the top falls to bronze when somebody approves."""
+        month = period_of(PeriodKind.MONTH, (self.now - timedelta(days=40)).date())
+        levels = (
+            LevelTerms(code="bronze", name="Bronze"),
+            LevelTerms(code="silver", name="Silver", min_lots=Decimal(1)),
+        )
+        ladder = create_ladder(code="partners", name="Partners", actor=SYSTEM, now=LONG_AGO)
+        terms = LadderTerms(levels=levels, effective_date=month.first, approval=ApprovalNeed.ALWAYS, demotion_after=1)
+        publish_ladder_version(ladder=ladder, terms=terms, actor=SYSTEM, now=LONG_AGO)
+        at = month.moments("UTC")[0]
+        place_ib(ib=self.top, ladder=ladder, level_code="silver", at=at, reason="", actor=SYSTEM, now=self.now)
+        duty = next_duty(ladder, now=self.now)
+        assert duty
+        run = evaluate_period(duty=duty, now=self.now)
+        result = LevelResult.objects.get(run=run, ib=self.top)
+        exclusion = exclude_ib(ib=self.below, reason="own contract", until=None, actor=SYSTEM, now=self.now)
+        self.ids |= {
+            "ladder": ladder.pk, "level_run": run.pk, "level_result": result.pk, "level_exclusion": exclusion.pk,
         }  # fmt: skip
 
     def strangers(self) -> dict[str, int]:
