@@ -93,12 +93,10 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:ib_below": office("ib.view_ib", 302, pk="ib"),
     "backoffice:ib_move": office("ib.move_ib", also=("ib.view_ib",), pk="ib_below"),
     "backoffice:ib_plan": office("commissions.assign_plan", also=("ib.view_ib",), pk="ib"),
-<<<<<<< HEAD
     "backoffice:why_find": office("commissions.view_rebate"),
     "backoffice:deal_why": office("commissions.view_rebate", deal_id="deal"),
     "backoffice:deal_why_json": office("commissions.view_rebate", deal_id="deal"),
     "backoffice:deal_why_text": office("commissions.view_rebate", deal_id="deal"),
-=======
     "backoffice:ib_level": office("commissions.place_ib", also=("ib.view_ib",), pk="ib"),
     "backoffice:level_changes": office("commissions.view_level"),
     "backoffice:level_decide": action(
@@ -121,7 +119,6 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:ladder": office("commissions.view_level", pk="ladder"),
     "backoffice:ladder_publish": office("commissions.edit_ladder", also=("commissions.view_level",), pk="ladder"),
     "backoffice:ladder_measure": action("commissions.view_level", pk="ladder"),
->>>>>>> 1620e2d (Show levels: ladders with their rules, the queue, every reason, and the IB's own way up)
     "backoffice:plans": office("commissions.view_plan"),
     "backoffice:plan_create": office("commissions.edit_plan"),
     "backoffice:plan": office("commissions.view_plan", pk="plan"),
