@@ -56,6 +56,21 @@ class CauseCode(models.TextChoices):
     ABOVE = "above", _("An agreement or a plan further up was changed for that time")
 
 
+class CorrectionState(models.TextChoices):
+    """How far a change of the past has come; who decides on it stands at its approval."""
+
+    PREVIEWING = "previewing", _("The preview is being computed")
+    READY = "ready", _("The preview is ready")
+    APPLIED = "applied", _("Made")
+    DROPPED = "dropped", _("Dropped")
+
+
+CORRECTION_MOVES: dict[CorrectionState, frozenset[CorrectionState]] = {
+    CorrectionState.PREVIEWING: frozenset({CorrectionState.READY, CorrectionState.DROPPED}),
+    CorrectionState.READY: frozenset({CorrectionState.PREVIEWING, CorrectionState.APPLIED, CorrectionState.DROPPED}),
+}
+
+
 VERDICT_LABELS: dict[Verdict, Promise] = {
     Verdict.NOT_COUNTED: _("Not counted by the plan"),
     Verdict.PAID: _("Paid"),

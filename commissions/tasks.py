@@ -7,6 +7,7 @@ from commissions.levels.models import Ladder
 from commissions.settlement.making import MAKE_JOB, make_statements
 from commissions.settlement.paying import PAY_JOB, pay_statement
 from commissions.symbols import queue_symbol_deals
+from commissions.whatif import preview
 from core import jobs
 
 
@@ -32,3 +33,9 @@ def queue_deals_of_symbols(*, now: datetime, symbol_ids: list[int]) -> None:  # 
 def measure_levels(*, now: datetime, ladder_id: int) -> None:
     """Measure what the running period has brought the IBs of a ladder so far."""
     measure_progress(ladder=Ladder.objects.get(pk=ladder_id), now=now)
+
+
+@jobs.handler(preview.JOB)
+def preview_correction(*, now: datetime, correction_id: int, run: int) -> None:
+    """Compare the next deals of a correction's preview."""
+    preview.run_preview_step(correction_id=correction_id, run=run, now=now)

@@ -1,0 +1,4 @@
+"""The world as it would be: deals judged under changes that nobody has made yet, without writing anything.
+
+`changes` say what would change, `overlay` judges under them, `preview` compares with what stands, `corrections` lets
+two people make a change of the past, `simulation` replays the broker's own deals under a draft plan."""

@@ -1,0 +1,67 @@
+"""Corrections: what the preview shows is what is booked, two people decide, and a moved world asks again."""
+
+from random import Random
+
+import pytest
+from django.db import transaction
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from access.services import approve
+from access.types import Actor
+from commissions.enums import CorrectionState
+from commissions.verify import verify_commissions
+from commissions.whatif.corrections import ask_for_correction, make_change
+from core.errors import DomainError
+from tenancy.models import Broker
+from tests.commissions.whatif.world import (
+    NOW,
+    difference,
+    drain,
+    previewed,
+    random_changes,
+    random_world,
+    run_jobs,
+    staff,
+    stands,
+)
+
+pytestmark = pytest.mark.integration
+
+
+def correct_at_random(random: Random, asking: Actor, deciding: Actor) -> bool:
+    """Make a random change of a random past by two people; return whether money moved."""
+    world = random_world(random)
+    before = stands()
+    try:
+        correction = make_change(changes=random_changes(random, world), actor=asking, now=NOW)
+    except DomainError:
+        return False
+    if correction is None:
+        return False
+    run_jobs()
+    correction.refresh_from_db()
+    assert correction.state == CorrectionState.READY
+    assert stands() == before
+    approval = ask_for_correction(correction=correction, reason="agreed", actor=asking, now=NOW)
+    approve(approval=approval, actor=deciding, now=NOW)
+    drain(world)
+
+    assert previewed(correction) == difference(before, stands())
+    assert verify_commissions() == []
+    return bool(previewed(correction))
+
+
+def test_what_a_preview_shows_is_what_is_booked(broker: Broker) -> None:
+    moved = []
+    asking, deciding = staff("asking"), staff("deciding")
+
+    @settings(max_examples=60, deadline=None)
+    @given(random=st.randoms(use_true_random=False))
+    def check(random: Random) -> None:
+        with transaction.atomic():
+            moved.append(correct_at_random(random, asking, deciding))
+            transaction.set_rollback(True)
+
+    check()
+    assert sum(moved) > 10
