@@ -57,6 +57,8 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
         Entry("mt_groups", icon="scale", label=_("MT groups"), view="mt_groups", right="trading.view_symbol"),
         Entry("level_changes", icon="stairs-up", label=_("Level changes"), view="level_changes",
               right="commissions.view_level"),
+        Entry("corrections", icon="history", label=_("Corrections"), view="corrections",
+              right="commissions.view_correction"),
         Entry("approvals", icon="checks", label=_("Approvals"), view="approvals", right="backoffice.view_overview"),
     )),
     (_("Clients"), (

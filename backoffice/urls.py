@@ -3,7 +3,20 @@
 from django.urls import include, path
 
 from backoffice import level_urls
-from backoffice.views import approvals, audit, clients, ibs, ledger, overview, plan_editor, plans, queues, search, why
+from backoffice.views import (
+    approvals,
+    audit,
+    clients,
+    corrections,
+    ibs,
+    ledger,
+    overview,
+    plan_editor,
+    plans,
+    queues,
+    search,
+    why,
+)
 
 app_name = "backoffice"
 
@@ -38,6 +51,14 @@ urlpatterns = [
     path("plans/<int:pk>/", plans.plan_page, name="plan"),
     path("plans/<int:pk>/publish/", plan_editor.plan_publish, name="plan_publish"),
     path("plans/<int:pk>/publish/preview/", plan_editor.plan_preview, name="plan_preview"),
+    path("corrections/", corrections.correction_list, name="corrections"),
+    path("corrections/limit/", corrections.correction_limit, name="correction_limit"),
+    path("corrections/<int:pk>/", corrections.correction_page, name="correction"),
+    path("corrections/<int:pk>/ask/", corrections.correction_ask, name="correction_ask"),
+    path("corrections/<int:pk>/apply/", corrections.correction_apply, name="correction_apply"),
+    path("corrections/<int:pk>/decide/", corrections.correction_decide, name="correction_decide"),
+    path("corrections/<int:pk>/again/", corrections.correction_again, name="correction_again"),
+    path("corrections/<int:pk>/drop/", corrections.correction_drop, name="correction_drop"),
     path("ledger/", ledger.ledger_page, name="ledger"),
     path("ledger/accounts/<int:pk>/", ledger.ledger_account, name="ledger_account"),
     path("ledger/entries/<int:pk>/", ledger.journal_entry, name="journal_entry"),

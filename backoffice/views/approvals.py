@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -72,13 +73,18 @@ class Wanted:
     row: Approval
     what: str
     facts: list[tuple[str, str]]  # what it is about: label, value
+    page: str = ""  # where it is decided, when that takes a look first
 
 
 def in_words(rows: list[Approval]) -> list[Wanted]:
     """Name the people and roles that requests are about. Two statements whatever their number."""
     users = User.objects.in_bulk([int(row.object_id) for row in rows if row.object_type == "user"])
     roles = Role.objects.in_bulk([row.payload["role_id"] for row in rows if "role_id" in row.payload])
-    return [Wanted(row, _what(row), _facts(row, users, roles)) for row in rows]
+    return [Wanted(row, _what(row), _facts(row, users, roles), _decided_at(row)) for row in rows]
+
+
+def _decided_at(row: Approval) -> str:
+    return reverse("backoffice:correction", args=[int(row.object_id)]) if row.object_type == "correction" else ""
 
 
 def _what(row: Approval) -> str:
@@ -88,6 +94,9 @@ def _what(row: Approval) -> str:
 
 def _facts(row: Approval, users: dict[int, User], roles: dict[int, Role]) -> list[tuple[str, str]]:
     facts = []
+    if row.object_type == "correction":
+        moved = [f"{amount} {currency}" for currency, amount in row.payload["difference"].items()]
+        return [(_("Deals that pay differently"), str(row.payload["deals"])), (_("Difference"), ", ".join(moved))]
     if row.object_type == "user" and (user := users.get(int(row.object_id))):
         facts.append((_("For"), f"{user.name} ({user.email})"))
     else:

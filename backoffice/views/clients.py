@@ -8,14 +8,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from access.decorators import ActorRequest, requires
+from backoffice.corrections import to_preview
 from backoffice.forms.clients import ClientFilter
 from backoffice.forms.network import MoveClientForm
 from backoffice.lists import latest
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
 from clients.queries import clients_visible_to
+from commissions.whatif.changes import MoveClient
+from commissions.whatif.corrections import make_change
 from core.errors import DomainError
 from ib.queries.staff import account_links, chain_rows, client_links, direct_ibs
-from ib.services import move_client
 from tenancy.context import current_broker
 from trading.queries import account_counts, account_standings, accounts_visible_to
 
@@ -65,13 +67,14 @@ def client_move(request: ActorRequest, pk: int) -> HttpResponse:
     form = MoveClientForm(request.POST or None, zone=zone, now=now)
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data
+        change = MoveClient(client.pk, wanted["ib"].pk if wanted["ib"] else None, wanted["at"])
         try:
-            move_client(
-                client=client, ib=wanted["ib"], at=wanted["at"], reason=wanted["reason"], actor=request.actor, now=now
-            )
+            correction = make_change(changes=[change], reason=wanted["reason"], actor=request.actor, now=now)
         except DomainError as error:
             put_on_form(form, error)
         else:
+            if correction is not None:
+                return to_preview(request, correction)
             messages.success(request, _("%(client)s moves as you said.") % {"client": client.name})
             return redirect("backoffice:client", pk=client.pk)
     ib = direct_ibs(client_ids=[client.pk], at=now).get(client.pk)

@@ -11,15 +11,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from access.decorators import ActorRequest, requires
+from backoffice.corrections import to_preview
 from backoffice.forms.network import MoveIbForm
 from backoffice.lists import read_text
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
 from commissions.staff import judged_count, plan_assignments, plans_in_force
+from commissions.whatif.changes import MoveIb
+from commissions.whatif.corrections import make_change
 from core.errors import DomainError
 from ib.models import IB
 from ib.queries import children, ibs_visible_to
 from ib.queries.staff import MoveEffect, agreements_of, below, chain_rows, direct_clients, ib_links, move_effect
-from ib.services import move_ib
 from tenancy.context import current_broker
 from ui.fragments import is_fragment
 
@@ -107,23 +109,29 @@ def ib_move(request: ActorRequest, pk: int) -> HttpResponse:
     now, zone = timezone.now(), current_broker().settlement_zone
     sent = request.POST if request.method == "POST" else request.GET if "parent" in request.GET else None
     form = MoveIbForm(sent, zone=zone, now=now)
-    if request.method == "POST" and form.is_valid() and _moved(request, ib, form, now):
-        return redirect("backoffice:ib", pk=ib.pk)
+    if request.method == "POST" and form.is_valid():
+        moved = _move(request, ib, form, now)
+        if moved is not None:
+            return moved
     effect = _effect(ib, form, now) if form.is_bound and form.is_valid() else None
     context = {"ib": ib, "form": form, "effect": effect, "chain": chain_rows(ib_id=ib.pk, at=now)[1:], "zone": zone}
     status = UNPROCESSABLE if form.errors or (request.method == "POST") else 200
     return show(request, "ibs/move.html", context, nav="ibs", status=status)
 
 
-def _moved(request: ActorRequest, ib: IB, form: MoveIbForm, now: datetime) -> bool:
+def _move(request: ActorRequest, ib: IB, form: MoveIbForm, now: datetime) -> HttpResponse | None:
+    """Move at once, or go on to the preview of what judged deals would pay; None: refused, the form says why."""
     wanted = form.cleaned_data
+    change = MoveIb(ib.pk, wanted["parent"].pk if wanted["parent"] else None, wanted["at"])
     try:
-        move_ib(ib=ib, parent=wanted["parent"], at=wanted["at"], reason=wanted["reason"], actor=request.actor, now=now)
+        correction = make_change(changes=[change], reason=wanted["reason"], actor=request.actor, now=now)
     except DomainError as error:
         put_on_form(form, error)
-        return False
+        return None
+    if correction is not None:
+        return to_preview(request, correction)
     messages.success(request, _("%(ib)s moves as you confirmed.") % {"ib": ib.name})
-    return True
+    return redirect("backoffice:ib", pk=ib.pk)
 
 
 def _effect(ib: IB, form: MoveIbForm, now: datetime) -> dict[str, object]:

@@ -8,12 +8,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from access.decorators import ActorRequest, requires
+from backoffice.corrections import to_preview
 from backoffice.forms.drafts import pretty
 from backoffice.forms.plans import AssignForm, PlanForm
 from backoffice.rate_grid import rate_grid
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
-from commissions.services import assign_plan, create_plan
+from commissions.services import create_plan
 from commissions.staff import VersionInWords, plan_assignments, plan_users, plan_versions, plans_visible_to, with_use
+from commissions.whatif.changes import AssignPlan
+from commissions.whatif.corrections import make_change
 from core.errors import DomainError
 from ib.queries import ibs_visible_to
 from tenancy.context import current_broker
@@ -86,11 +89,14 @@ def ib_plan(request: ActorRequest, pk: int) -> HttpResponse:
     form = AssignForm(request.POST or None, zone=_zone(), now=now, initial={"plan": request.GET.get("plan", "")})
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data
+        change = AssignPlan(ib.pk, wanted["plan"].pk, wanted["at"])
         try:
-            assign_plan(ib=ib, plan=wanted["plan"], at=wanted["at"], actor=request.actor, now=now)
+            correction = make_change(changes=[change], actor=request.actor, now=now)
         except DomainError as error:
             put_on_form(form, error)
         else:
+            if correction is not None:
+                return to_preview(request, correction)
             messages.success(request, _("%(ib)s is paid by %(plan)s.") % {"ib": ib.name, "plan": wanted["plan"].name})
             return redirect("backoffice:ib", pk=ib.pk)
     context = {"ib": ib, "form": form, "assignments": plan_assignments(ib_id=ib.pk), "zone": _zone()}

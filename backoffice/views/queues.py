@@ -10,14 +10,15 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access.decorators import ActorRequest, requires
+from backoffice.corrections import to_preview
 from backoffice.forms.queues import ClassifyForm, LotFactorForm, ReleaseForm, SymbolGroupForm
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
-from commissions.symbols import classify_symbols
+from commissions.whatif.changes import ClassifySymbols, SetLotFactor
+from commissions.whatif.corrections import make_change
 from core.errors import DomainError
 from trading.held import ask_releases
 from trading.models import MtGroup
 from trading.queries import held_deals, mt_groups_visible_to, open_tasks, symbol_groups, symbols_visible_to
-from trading.services import set_lot_factor
 from trading.symbols import create_symbol_group
 
 SHOWN = 200
@@ -67,10 +68,14 @@ def classify(request: ActorRequest) -> HttpResponse:
         return _symbols(request, classify=form, new_group=SymbolGroupForm(), status=UNPROCESSABLE)
     group, symbol_ids = form.cleaned_data["group"], form.cleaned_data["symbols"]
     try:
-        count = classify_symbols(symbol_ids=symbol_ids, group=group, actor=request.actor, now=timezone.now())
+        change = ClassifySymbols(tuple(symbol_ids), group.pk)
+        correction = make_change(changes=[change], actor=request.actor, now=timezone.now())
     except DomainError as error:
         put_on_form(form, error)
         return _symbols(request, classify=form, new_group=SymbolGroupForm(), status=UNPROCESSABLE)
+    if correction is not None:
+        return to_preview(request, correction)
+    count = len(set(symbol_ids))
     sentence = ngettext("%(n)d symbol is now in %(group)s.", "%(n)d symbols are now in %(group)s.", count)
     messages.success(request, sentence % {"n": count, "group": group.name})
     return redirect("backoffice:symbols")
@@ -121,12 +126,13 @@ def lot_factor(request: ActorRequest, pk: int) -> HttpResponse:
     form = LotFactorForm(group.name, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            set_lot_factor(
-                mt_group=group, lot_factor=form.cleaned_data["lot_factor"], actor=request.actor, now=timezone.now()
-            )
+            change = SetLotFactor(group.pk, form.cleaned_data["lot_factor"])
+            correction = make_change(changes=[change], actor=request.actor, now=timezone.now())
         except DomainError as error:
             put_on_form(form, error)
         else:
+            if correction is not None:
+                return to_preview(request, correction)
             messages.success(
                 request, _("Deals of %(group)s that waited are judged in the next round.") % {"group": group}
             )

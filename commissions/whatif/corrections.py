@@ -19,12 +19,12 @@ from access.types import Actor
 from commissions.enums import CORRECTION_MOVES, CorrectionState
 from commissions.whatif.affected import affects_any
 from commissions.whatif.applying import RIGHTS, apply_changes, require_rights
-from commissions.whatif.changes import KINDS, Change, from_plain, to_plain
+from commissions.whatif.changes import KINDS, Change, PublishVersion, from_plain, to_plain
 from commissions.whatif.models import Correction, CorrectionLine, CorrectionPolicy
 from commissions.whatif.preview import begin_again, start_preview
 from commissions.whatif.totals import size_of
 from commissions.whatif.world import has_moved, hold_world, world_from_plain
-from core.errors import DomainError, Forbidden
+from core.errors import DomainError, Forbidden, InvalidInput
 
 APPROVE_RIGHT = "commissions.approve_correction"
 
@@ -55,14 +55,23 @@ def make_change(*, changes: Sequence[Change], reason: str = "", actor: Actor, no
 
     Whatever the ordinary services refuse is refused here, before anybody looks at a preview.
 
-    :raises Forbidden: the actor may not make one of the changes."""
+    :raises Forbidden: the actor may not make one of the changes.
+    :raises InvalidInput: two versions of one plan from one moment on."""
     require_rights(changes, actor)
+    _refuse_twice(changes)
     if not affects_any(changes):
         with transaction.atomic():
             apply_changes(changes, reason=reason, actor=actor, now=now)
         return None
     _try_out(changes, reason=reason, actor=actor, now=now)
     return _propose(changes, reason=reason, actor=actor, now=now)
+
+
+def _refuse_twice(changes: Sequence[Change]) -> None:
+    """Refuse two versions of one plan from one moment on: nobody could say which of them holds."""
+    versions = [(each.plan_id, each.effective_from) for each in changes if isinstance(each, PublishVersion)]
+    if len(set(versions)) < len(versions):
+        raise InvalidInput(field="effective_from")
 
 
 def _try_out(changes: Sequence[Change], *, reason: str, actor: Actor, now: datetime) -> None:

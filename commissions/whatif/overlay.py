@@ -63,7 +63,7 @@ class Overlay:
         book.network = self._network_of(book)
         for change in self.changes:
             _change_market(book, change)
-        late = [change for change in self.changes if isinstance(change, PublishRate)]
+        late = _late_rates(self.changes)
         if late:
             book.rates = LateRates(book.rates.until_us, late, to_us(self.now))
         return book
@@ -102,6 +102,15 @@ class LateRates(Rates):
             value = Fraction(change.rate)
             usd = value if change.base == currency else 1 / value
             yield Rate(to_us(change.at), self._published_us, change.base + change.quote, usd)
+
+
+def _late_rates(changes: Iterable[Change]) -> list[PublishRate]:
+    """Return the rates among the changes; of several for one pair and moment the first is what would be stored."""
+    found: dict[tuple[str, str, datetime], PublishRate] = {}
+    for change in changes:
+        if isinstance(change, PublishRate):
+            found.setdefault((change.base, change.quote, change.at), change)
+    return list(found.values())
 
 
 def changed_network(snapshot: NetworkSnapshot, changes: Iterable[Change]) -> NetworkSnapshot:

@@ -124,6 +124,28 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:plan": office("commissions.view_plan", pk="plan"),
     "backoffice:plan_publish": office("commissions.edit_plan", also=("commissions.view_plan",), pk="plan"),
     "backoffice:plan_preview": office("commissions.edit_plan", 302, also=("commissions.view_plan",), pk="plan"),
+    "backoffice:corrections": office("commissions.view_correction"),
+    "backoffice:correction_limit": action("commissions.set_correction_limit", data={"amount": "10", "currency": "USD"}),
+    "backoffice:correction": office("commissions.view_correction", pk="correction"),
+    "backoffice:correction_ask": action(
+        "commissions.view_correction", data={"reason": "agreed"}, also=("commissions.assign_plan",), pk="correction"
+    ),
+    "backoffice:correction_apply": action(
+        "commissions.view_correction", 422, data={"reason": "small"}, also=("commissions.assign_plan",), pk="correction"
+    ),
+    "backoffice:correction_decide": action(
+        "commissions.approve_correction",
+        422,
+        data={"decision": "approve"},
+        also=("commissions.view_correction",),
+        pk="correction",
+    ),
+    "backoffice:correction_again": action(
+        "commissions.view_correction", also=("commissions.assign_plan",), pk="correction"
+    ),
+    "backoffice:correction_drop": action(
+        "commissions.view_correction", also=("commissions.assign_plan",), pk="correction"
+    ),
     "backoffice:ledger": office("ledger.view_entry"),
     "backoffice:ledger_account": office("ledger.view_entry", pk="ledger_account"),
     "backoffice:journal_entry": office("ledger.view_entry", pk="journal_entry"),

@@ -21,6 +21,9 @@ from commissions.levels.models import LevelResult
 from commissions.levels.periods import period_of
 from commissions.levels.types import LadderTerms, LevelTerms
 from commissions.services import assign_plan, create_plan, judge_next_batch, publish_plan_version
+from commissions.whatif.changes import AssignPlan
+from commissions.whatif.corrections import make_change
+from commissions.whatif.preview import run_preview_step
 from ib.services import create_ib, move_account, move_client
 from ledger.enums import AccountKind, EntryKind, OwnerType
 from ledger.services import ensure_accounts, post_entry
@@ -44,6 +47,7 @@ class World:
         self._network()
         self._trading()
         self._money()
+        self._correction()
         self._levels()
         _check_deferred_rules()
 
@@ -160,6 +164,16 @@ class World:
         self.ids |= {
             "ladder": ladder.pk, "level_run": run.pk, "level_result": result.pk, "level_exclusion": exclusion.pk,
         }  # fmt: skip
+
+    def _correction(self) -> None:
+        """Leave a correction whose preview is ready: the top IB would be paid by no plan, from long ago on."""
+        change = AssignPlan(self.ids["ib"], None, LONG_AGO)
+        correction = make_change(changes=[change], reason="probe", actor=SYSTEM, now=self.now)
+        assert correction is not None
+        run_preview_step(correction_id=correction.pk, run=1, now=self.now)
+        correction.refresh_from_db()
+        assert correction.deals_changed == 1
+        self.ids["correction"] = correction.pk
 
     def strangers(self) -> dict[str, int]:
         """Return an account and an IB of this broker that are neither the client's nor below the IB."""

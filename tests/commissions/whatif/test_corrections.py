@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 from django.db import transaction
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from access.services import approve
@@ -56,12 +56,12 @@ def test_what_a_preview_shows_is_what_is_booked(broker: Broker) -> None:
     moved = []
     asking, deciding = staff("asking"), staff("deciding")
 
-    @settings(max_examples=60, deadline=None)
-    @given(random=st.randoms(use_true_random=False))
-    def check(random: Random) -> None:
+    @settings(max_examples=25, deadline=None, phases=(Phase.reuse, Phase.generate))  # a seed cannot be shrunk
+    @given(seed=st.integers(0, 10**9))
+    def check(seed: int) -> None:
         with transaction.atomic():
-            moved.append(correct_at_random(random, asking, deciding))
+            moved.append(correct_at_random(Random(seed), asking, deciding))
             transaction.set_rollback(True)
 
     check()
-    assert sum(moved) > 10
+    assert sum(moved) >= 3
