@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from access.decorators import ActorRequest, requires
+from backoffice.corrections import to_preview
 from backoffice.forms.drafts import JSON, Reading, as_json, as_sheet, typed_from, typed_in
 from backoffice.plan_notes import known_names, notes_about
 from backoffice.rate_grid import rate_grid
@@ -23,9 +24,10 @@ from backoffice.sheet.changes import changed
 from backoffice.shell import UNPROCESSABLE, show
 from commissions.drafts import DraftChanged, discard_draft, find_draft, save_draft
 from commissions.models import Plan, PlanDraft
-from commissions.services import publish_plan_version
 from commissions.staff import plan_users, plan_versions, plans_visible_to
 from commissions.terms import Terms, terms_as_dict, terms_hash
+from commissions.whatif.changes import PublishVersion
+from commissions.whatif.corrections import make_change
 from core.errors import DomainError
 from tenancy.context import current_broker
 from ui.fragments import is_fragment
@@ -132,11 +134,9 @@ def plan_preview(request: ActorRequest, pk: int) -> HttpResponse:
             refusal = str(DraftChanged())
         else:
             try:
-                _publish(request, plan, reading.terms, effective_from, now)
+                return _publish(request, plan, reading.terms, effective_from, now)
             except DomainError as error:
                 refusal = str(error)
-            else:
-                return redirect("backoffice:plan", pk=plan.pk)
     context = {
         "plan": plan, "draft": draft, "zone": _zone(), "refusal": refusal, "effective_from": effective_from,
         "is_now": not draft.typed.get("effective_from"), "is_past": effective_from < now,
@@ -147,13 +147,17 @@ def plan_preview(request: ActorRequest, pk: int) -> HttpResponse:
     return show(request, "plans/preview.html", context, nav="plans", status=UNPROCESSABLE if refusal else 200)
 
 
-def _publish(request: ActorRequest, plan: Plan, terms: Terms, effective_from: datetime, now: datetime) -> None:
-    """Publish the draft: the one place where a written version takes effect, whatever its moment."""
-    publish_plan_version(
-        plan=plan, terms=terms_as_dict(terms), effective_from=effective_from, actor=request.actor, now=now
-    )
+def _publish(request: ActorRequest, plan: Plan, terms: Terms, effective_from: datetime, now: datetime) -> HttpResponse:
+    """Publish the draft: the one place where a written version takes effect, whatever its moment.
+
+    One that touches judged deals goes to its preview, which holds it from then on."""
+    change = PublishVersion(plan.pk, terms_as_dict(terms), effective_from)
+    correction = make_change(changes=[change], actor=request.actor, now=now)
     discard_draft(plan=plan, actor=request.actor)
+    if correction is not None:
+        return to_preview(request, correction)
     messages.success(request, _("The version is published. Deals of its time are judged by it in the next round."))
+    return redirect("backoffice:plan", pk=plan.pk)
 
 
 def terms_before(plan: Plan, now: datetime) -> dict[str, Any]:
