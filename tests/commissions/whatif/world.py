@@ -59,7 +59,7 @@ def random_changes(random: Random, world: World) -> list[Change]:
 
 
 def _moment(random: Random) -> datetime:
-    return START + timedelta(minutes=random.randint(-30, 90))
+    return START + timedelta(minutes=random.randint(-30, 40))
 
 
 def _version(random: Random, world: World) -> Change:
