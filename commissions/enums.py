@@ -17,6 +17,23 @@ class BatchKind(models.TextChoices):
 
     NEW = "new", _("New deals")
     AGAIN = "again", _("Judged again")
+    CPA = "cpa", _("CPA and advances")
+
+
+class AccrualKind(models.TextChoices):
+    """What a line without a deal of its own is for."""
+
+    CPA = "cpa", _("CPA for a client")
+    MANUAL = "manual", _("Booked by hand")
+
+
+class AccrualCause(models.TextChoices):
+    """Why such a line was booked."""
+
+    DEPOSIT = "deposit", _("A deposit or withdrawal")
+    DEAL = "deal", _("A deal")
+    CORRECTION = "correction", _("What it rests on changed")
+    STAFF = "staff", _("Entered by staff")
 
 
 class RejudgeCause(models.TextChoices):

@@ -23,6 +23,7 @@ from commissions.judging.exact import judge_deal
 from commissions.judging.history import needing_history, read_histories
 from commissions.judging.places import chains_of
 from commissions.judging.plans import LoadedVersion
+from commissions.judging.recovery import exact_left, left_before_deal
 from commissions.judging.weighing import has_tiers, weigh
 from commissions.models import Judgement, Payee, PlanVersion, Rejudge
 from core.money import from_e8
@@ -210,7 +211,12 @@ def _compute(root: int) -> _Computed | None:
 def explain_row(rows: Rows, chain: Chain, book: Book) -> ChainResult:
     """Return the exact calculation of the one deal in `rows` with its steps."""
     histories = read_histories(needing_history(rows, np.array([True])))
-    return judge_deal(rows[0], chain, histories, book, explain=True)
+    result = judge_deal(rows[0], chain, histories, book, explain=True)
+    if not chain.shape.recovers or not result.outcomes[0].line:
+        return result
+    line = result.outcomes[0].line
+    left = exact_left(left_before_deal(rows[0], line, chain.number, book), line)
+    return judge_deal(rows[0], chain, histories, book, explain=True, to_recover=left)
 
 
 def _facts(deal: Deal, root: int) -> WhyDeal:

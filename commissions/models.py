@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
 
-from commissions.enums import BatchKind, PayeeKind, RejudgeCause
+from commissions.enums import AccrualCause, AccrualKind, BatchKind, PayeeKind, RejudgeCause
 from commissions.levels import models as level_models  # noqa: F401 -- Django finds models through this module
 from commissions.settlement import models as settlement_models  # noqa: F401 -- Django finds models through this module
 from commissions.whatif import models as whatif_models  # noqa: F401 -- Django finds models through this module
@@ -363,3 +363,86 @@ class TierLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deal_id} in {self.tier_month_id}"
+
+
+class Accrual(models.Model):
+    """A line that belongs to no rebate of a deal: CPA, or one booked by hand. Append only.
+
+    Of one event (`deal_id`) and payee the highest revision stands: `amount_e8`. A correction is a further revision that
+    books the difference and names the row it corrects; it keeps that row's day when it takes something back."""
+
+    db_access = DbAccess.APPEND
+
+    kind = models.CharField(max_length=8, choices=AccrualKind.choices)
+    payee = models.ForeignKey(Payee, on_delete=models.PROTECT, related_name="accruals", db_index=False)
+    client = models.ForeignKey("clients.Client", on_delete=models.PROTECT, null=True, related_name="+")
+    account_id = models.BigIntegerField(default=0)  # trading account of the event; 0: none
+    deal_id = models.BigIntegerField(null=True)  # the event: a deal or balance operation, its first revision
+    at = models.DateTimeField()
+    day = models.DateField()  # the event's day in the settlement zone
+    statement_day = models.DateField()  # the day by which the line belongs to a statement
+    revision = models.SmallIntegerField(default=0)
+    amount_e8 = models.BigIntegerField()  # 1e-8 of the payee's currency: what stands after this row
+    booked_e8 = models.BigIntegerField()  # 1e-8 of the payee's currency: the difference booked by this row
+    corrects = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="corrections")
+    cause = models.CharField(max_length=12, choices=AccrualCause.choices)
+    version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    batch_id = models.BigIntegerField()
+    note = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="accrual_revision_once", fields=["deal_id", "payee", "kind", "revision"]),
+            models.CheckConstraint(
+                name="accrual_revision_names_what_it_corrects",
+                condition=Q(revision=0) | Q(corrects__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="accrual_of_payee", fields=["payee", "day"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class CpaClient(models.Model):
+    """How far a client's CPA is worked out: derived state. `stamp` grows with everything that may change it."""
+
+    client = models.OneToOneField("clients.Client", on_delete=models.PROTECT, primary_key=True, related_name="+")
+    is_stale = models.BooleanField()
+    stamp = models.BigIntegerField(default=0)
+    seen_at = models.DateTimeField(null=True)  # time of the latest event it is worked out for
+    quiet_ib_id = models.BigIntegerField(null=True)  # later deals alone earn this IB nothing by this version
+    quiet_version_id = models.BigIntegerField(null=True)
+    missing = ArrayField(models.CharField(max_length=8), default=list)  # currencies whose rates were missing
+    missing_at = ArrayField(models.DateTimeField(), default=list)  # for each of them the latest moment
+    missing_groups = ArrayField(models.BigIntegerField(), default=list)  # MT groups without a lot factor
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(name="cpa_client_stale", fields=["client"], condition=Q(is_stale=True)),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.client_id)
+
+
+class HeldBack(models.Model):
+    """A direct IB's rebate line while its plan makes CPA an advance: derived state, in the order of the deals."""
+
+    deal_id = models.BigIntegerField(primary_key=True)
+    client_id = models.BigIntegerField()
+    ib_id = models.BigIntegerField()
+    deal_at = models.DateTimeField()
+    server_id = models.BigIntegerField()
+    ticket = models.BigIntegerField()
+    leg = models.SmallIntegerField()
+    line = models.DecimalField(max_digits=60, decimal_places=20)  # the IB's currency, before anything is held back
+    to_recover = models.DecimalField(max_digits=60, decimal_places=20)  # the IB's currency, when it was judged
+
+    class Meta:
+        indexes: ClassVar = [models.Index(name="held_back_of_client", fields=["client_id", "ib_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.deal_id} of {self.ib_id}"

@@ -45,13 +45,18 @@ _UNBOOKED = """SELECT deal_id, payee FROM (
         FROM commissions_judgement j,
             unnest(j.payee, j.amount_e8, j.booked_e8) AS l(payee, amount, booked) GROUP BY j.deal_id, l.payee) x
     WHERE booked <> stands ORDER BY deal_id, payee"""
+_ACCRUED_OTHERWISE = """SELECT deal_id, payee_id FROM commissions_accrual WHERE deal_id IS NOT NULL
+    GROUP BY deal_id, payee_id, kind
+    HAVING sum(booked_e8) <> (array_agg(amount_e8 ORDER BY revision DESC))[1] ORDER BY 1, 2"""
 _PAID_WITHOUT_REASON = """SELECT j.deal_id, l.payee FROM commissions_judgement j,
         unnest(j.payee, j.verdict, j.amount_e8) AS l(payee, verdict, amount)
     WHERE l.amount <> 0 AND l.verdict <> %(paid)s OR l.amount < 0 ORDER BY j.deal_id, l.payee"""
 _BOOKS = """WITH lines AS (
-        SELECT l.payee, sum(l.amount) * 0.00000001 AS total FROM (
-            SELECT DISTINCT ON (deal_id) payee, amount_e8 FROM commissions_judgement ORDER BY deal_id, revision DESC
-        ) live, unnest(live.payee, live.amount_e8) AS l(payee, amount) GROUP BY l.payee
+        SELECT payee, sum(amount) * 0.00000001 AS total FROM (
+            SELECT l.payee, l.amount FROM (
+                SELECT DISTINCT ON (deal_id) payee, amount_e8 FROM commissions_judgement ORDER BY deal_id, revision DESC
+            ) live, unnest(live.payee, live.amount_e8) AS l(payee, amount)
+            UNION ALL SELECT payee_id, booked_e8 FROM commissions_accrual) every_line GROUP BY payee
     ), days AS (SELECT payee_id, sum(amount) AS total FROM commissions_ibday GROUP BY payee_id
     ), ledger AS (
         SELECT p.id, sum(CASE WHEN s.side = 'C' THEN s.amount ELSE -s.amount END) AS total
@@ -68,6 +73,7 @@ _BY_DEAL = (
     ("judgement of an older revision", _BEHIND, "ticket {0}"),
     ("deleted deal that still pays", _PAID_FOR_NOTHING, "ticket {0}"),
     ("what was booked is not what stands", _UNBOOKED, "deal {0}, payee {1}"),
+    ("accruals that were booked are not what stands", _ACCRUED_OTHERWISE, "event {0}, payee {1}"),
     ("amount without the verdict paid, or below zero", _PAID_WITHOUT_REASON, "deal {0}, payee {1}"),
     ("lines, roll-up and ledger differ", _BOOKS, "payee {0}: lines {1:f}, roll-up {2:f}, ledger {3:f}"),
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 
@@ -71,3 +72,11 @@ class BookSummary:
     closed_profit: str
     swap: str
     open: int
+
+
+class NetDeposit(NamedTuple):
+    """Deposits less withdrawals of a client on its accounts of one currency."""
+
+    client_id: int
+    currency: str
+    amount: Decimal

@@ -11,7 +11,9 @@ from django.db import transaction
 from access.types import Actor
 from commissions.enums import BatchKind
 from commissions.judging import waiting
+from commissions.judging.accruing import accrue_marked
 from commissions.judging.book import Book, open_book
+from commissions.judging.clients import has_cpa, mark_rows, wake_clients
 from commissions.judging.columns import Rows
 from commissions.judging.compute import judge_trades
 from commissions.judging.deals import is_trade, read_new, read_newest
@@ -19,6 +21,7 @@ from commissions.judging.dependents import dependents_of_late, dependents_of_rev
 from commissions.judging.distinct import distinct
 from commissions.judging.judged import Judged, chosen
 from commissions.judging.measures import lock_tiers
+from commissions.judging.plans import known_versions
 from commissions.judging.previous import (
     Standing,
     computed_standings,
@@ -27,10 +30,11 @@ from commissions.judging.previous import (
     revise,
     stored_standings,
 )
+from commissions.judging.recovery import Recovering, has_advances, settle_recovery
 from commissions.judging.rollup import Contributions, add_up, contributions_of, join
 from commissions.judging.weighing import Weighed, has_tiers, settle_tiers
 from commissions.judging.writing import post_to_ledger, reserve_batch, write_days, write_new, write_standings
-from commissions.models import JudgeBatch
+from commissions.models import CpaClient, JudgeBatch
 from commissions.settlement.days import lock_days, to_date
 from trading.cursor import get_cursor, lock_cursor
 from trading.models import DealCursor
@@ -56,6 +60,7 @@ class _Changes(NamedTuple):
     looked_at: list[int]
     waits: waiting.Waits
     weighed: Weighed | None = None
+    recovering: Recovering | None = None
 
 
 @dataclass(slots=True)
@@ -92,6 +97,10 @@ def judge_rows(rows: Rows, *, cursor: DealCursor, now: datetime) -> JudgeOutcome
     work = _Work()
     if len(fresh):
         work.book = open_book(fresh)
+    if has_cpa(work.book.memory.versions if work.book else known_versions()):
+        mark_rows(rows, fresh, work.book)
+        accrue_marked(server_id=server_id, now=now)
+    if work.book is not None:
         work.fresh = judge_trades(fresh, work.book, now=now)
     if again:
         work.again = _judge_again(again, now=now)
@@ -109,6 +118,9 @@ def rejudge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOut
     cursor = get_cursor(server_id)
     waiting.queue_changes(server_id=server_id, cursor=cursor)
     waiting.wake(server_id=server_id)
+    if CpaClient.objects.exists():
+        wake_clients()
+        accrue_marked(server_id=server_id, now=now)
     roots = waiting.take(server_id=server_id, limit=limit)
     if not roots:
         return JudgeOutcome()
@@ -142,16 +154,17 @@ def _judge_again(roots: Collection[int], *, now: datetime) -> _Changes:
     waits: waiting.Waits = {}
     book = open_book(newest)
     weighed = Weighed.nothing(book.memory.versions) if has_tiers(book.memory.versions) else None
+    recovering = Recovering() if has_advances(book.memory.versions) else None
     if len(live):
         judged = judge_trades(live, book, now=now, again=roots)
         after, waits = computed_standings(judged, _hashes(judged, book)), waiting.waits_of(judged)
-        weighed = judged.weighed
+        weighed, recovering = judged.weighed, judged.recovering
     pairs: list[tuple[Standing | None, Standing]] = []
     for root, revision in zip(newest["root"].tolist(), newest["revision"].tolist(), strict=True):
         change = _change(stored.get(root), after.get(root), revision)
         if change is not None:
             pairs.append(change)
-    return _Changes(pairs, sorted(roots), waits, weighed)
+    return _Changes(pairs, sorted(roots), waits, weighed, recovering)
 
 
 def _change(
@@ -172,7 +185,8 @@ def _write(work: _Work, *, server_id: int, kind: BatchKind, deals: int, now: dat
     if not work.judged and not work.again.looked_at:
         return
     weighed = [each for each in (work.fresh and work.fresh.weighed, work.again.weighed) if each]
-    if weighed:
+    recovering = [each for each in (work.fresh and work.fresh.recovering, work.again.recovering) if each]
+    if weighed or recovering:
         lock_tiers()
     batch_id = reserve_batch()
     days: list[Contributions] = []
@@ -186,6 +200,8 @@ def _write(work: _Work, *, server_id: int, kind: BatchKind, deals: int, now: dat
     waiting.settle(work.again.looked_at, work.again.waits, server_id=server_id)
     if weighed:
         settle_tiers(weighed, work.again.looked_at)
+    if recovering:
+        settle_recovery(recovering, work.again.looked_at)
     accounting = lock_days(now=now)
     if days:
         total = add_up(join(days))

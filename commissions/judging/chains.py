@@ -34,6 +34,12 @@ class Shape:
     shares_with_client: bool
 
     @property
+    def recovers(self) -> bool:
+        """Whether the direct IB's version makes CPA an advance on its rebates."""
+        direct = self.members[0] if self.members else None
+        return bool(direct and direct.active and direct.terms and direct.terms.cpa and direct.terms.cpa.recover)
+
+    @property
     def hash_bytes(self) -> bytes | None:
         """Return the hash of the direct IB's version, None without one."""
         version = self.versions[0] if self.versions else None

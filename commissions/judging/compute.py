@@ -17,6 +17,7 @@ from commissions.judging.exact import ExactResult, judge_rows
 from commissions.judging.judged import Block, Judged, chosen
 from commissions.judging.payees import PayeeKey, ensure_payees, payees_of_chain
 from commissions.judging.places import chains_of
+from commissions.judging.recovery import has_advances, recover
 from commissions.judging.weighing import has_tiers, weigh
 from commissions.positions import IN, OUT
 from commissions.resolve import Measure
@@ -45,7 +46,11 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime, again: Collection[int
     scope = _scope(rows, chain if weighed is None else weighed.chain, book)
     cells = book.cells.arrays()
     linear = _is_linear(scope, cells)
-    exact = judge_rows(chosen(scope.rows, ~linear), scope.chain[~linear], book)
+    one_by_one = chosen(scope.rows, ~linear)
+    exact = judge_rows(one_by_one, scope.chain[~linear], book)
+    recovering = None
+    if has_advances(book.memory.versions):
+        recovering = recover(one_by_one, scope.chain[~linear], exact, book, again=again)
     _ensure(scope, book, now=now)
     chains = _ChainColumns(scope.chain, book)
     waits = {int(root): r.wait for root, r in zip(scope.rows["root"][~linear], exact, strict=True) if r.wait}
@@ -60,6 +65,7 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime, again: Collection[int
         blocks=_blocks(scope, linear, exact, chains, cells, book),
         waits=waits,
         weighed=weighed,
+        recovering=recovering,
     )
 
 
@@ -203,7 +209,9 @@ def _ensure(scope: _Scope, book: Book, *, now: datetime) -> None:
     for number in numbers:
         chain = book.chains.chains[number]
         if number not in book.memory.payees_of_chain:
-            keys |= {PayeeKey(ib, 0, currency) for ib, currency in zip(chain.ib_ids, chain.shape.currencies, strict=True)}
+            keys |= {
+                PayeeKey(ib, 0, currency) for ib, currency in zip(chain.ib_ids, chain.shape.currencies, strict=True)
+            }
     sharing = [number for number in numbers if book.chains.chains[number].shape.shares_with_client]
     if sharing:
         accounts = np.unique(scope.rows["account"][np.isin(scope.chain, sharing)])

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from commissions.judging.columns import MISSING, Column, Rows, read_columns
+from trading.deposits import IS_DEPOSIT_SQL
 from trading.queries import LIVE_SQL
 
 _FACTS = (
@@ -84,6 +85,13 @@ def read_judged_under(accounts: str, ibs: Sequence[int], start: datetime, end: d
         JOIN trading_dealcursor c ON c.server_id = r.server_id AND r.id <= c.judged_id
         WHERE d.action IN (0, 1) AND {_LIVE} ORDER BY d.id"""
     return read_columns(COLUMNS, tail, {"ibs": list(ibs), "start": start, "end": end})
+
+
+def read_cpa_events(accounts: Sequence[int]) -> Rows:
+    """Return all live trades, deposits and withdrawals of the accounts."""
+    tail = f"""FROM trading_deal d WHERE d.account_id = ANY(%s) AND {_LIVE}
+        AND (d.action IN (0, 1) OR {IS_DEPOSIT_SQL.format(alias="d")})"""
+    return read_columns(COLUMNS, tail, [list(accounts)])
 
 
 def is_trade(rows: Rows) -> npt.NDArray[np.bool_]:

@@ -1,5 +1,7 @@
 """Judge deals one by one with the exact calculation: what the linear cells cannot express, and explanations."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -28,6 +30,8 @@ from core.money import E8
 _REASONS = {code: name for name, code in REASON_CODES.items()}
 _NO_SYMBOL = SymbolRow("", 0, "", "USD")
 _MAX = 2**63 - 1
+_ZERO = Fraction(0)
+NOTHING: Mapping[int, Fraction] = {}
 
 
 class ExactLine(NamedTuple):
@@ -39,33 +43,45 @@ class ExactLine(NamedTuple):
 
 
 class ExactResult(NamedTuple):
-    """One deal's lines, the chain first and then the client, and what it waits for."""
+    """One deal's lines, the chain first and then the client, what it waits for, and the direct IB's line exactly."""
 
     lines: list[ExactLine]
     wait: Wait | None
+    first_line: Fraction
 
 
-def judge_rows(rows: Rows, chains: npt.NDArray[np.int64], book: Book) -> list[ExactResult]:
-    """Return the results of these deals, each with the chain of its number."""
+def judge_rows(
+    rows: Rows, chains: npt.NDArray[np.int64], book: Book, *, to_recover: Mapping[int, Fraction] = NOTHING
+) -> list[ExactResult]:
+    """Return the results of these deals, each with the chain of its number; `to_recover` by the deal's identity."""
     met = [book.chains.chains[number] for number in chains.tolist()]
     needs = np.array([chain.shape.needs_openings for chain in met], dtype=np.bool_)
     histories = read_histories(needing_history(rows, needs))
     results = []
     for index, chain in enumerate(met):
         book.rates.misses.clear()
-        result = judge_deal(rows[index], chain, histories, book)
-        results.append(ExactResult(_lines(result, chain), _wait(result, rows[index], book)))
+        result = judge_deal(
+            rows[index], chain, histories, book, to_recover=to_recover.get(int(rows[index]["root"]), _ZERO)
+        )
+        first = result.outcomes[0].line if result.outcomes else _ZERO
+        results.append(ExactResult(_lines(result, chain), _wait(result, rows[index], book), first))
     return results
 
 
-def judge_deal(row: np.void, chain: Chain, histories: Histories, book: Book, *, explain: bool = False) -> ChainResult:
-    """Run the exact calculation for one deal over its chain."""
+def judge_deal(
+    row: np.void, chain: Chain, histories: Histories, book: Book, *, explain: bool = False,
+    to_recover: Fraction = _ZERO,
+) -> ChainResult:  # fmt: skip
+    """Run the exact calculation for one deal over its chain; `to_recover` from the direct IB, in its currency."""
     at_us = int(row["at_us"])
 
     def quote(currency: str) -> UsdQuote | None:
         return book.rates.usd_quote(currency, at_us)
 
-    return judge_chain(deal_facts(row, histories, book), chain.shape.members, quote, explain=explain)
+    members = chain.shape.members
+    if to_recover:
+        members = (replace(members[0], to_recover=to_recover), *members[1:])
+    return judge_chain(deal_facts(row, histories, book), members, quote, explain=explain)
 
 
 def deal_facts(row: np.void, histories: Histories, book: Book) -> DealFacts:

@@ -10,6 +10,7 @@ from commissions.calculation import Verdict
 from commissions.judging.columns import Rows
 
 if TYPE_CHECKING:
+    from commissions.judging.recovery import Recovering
     from commissions.judging.weighing import Weighed
 
 Int64s = npt.NDArray[np.int64]
@@ -65,6 +66,7 @@ class Judged:
     blocks: list[Block]
     waits: dict[int, Wait] = field(default_factory=dict)  # by the deal's identity
     weighed: "Weighed | None" = None  # what tiers made of them; None: no plan has any
+    recovering: "Recovering | None" = None  # what advances hold back; None: no plan has any
 
 
 def counts(verdict: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from commissions.errors import PlanInvalid
-from commissions.judging.memory import Memory
+from commissions.judging.memory import Memory, memory
 from commissions.models import PlanAssignment, PlanState, PlanVersion, RateRow
 from commissions.terms import Terms, parse_terms
 from ib.types import OPEN_END_US
@@ -73,6 +73,14 @@ def load_plans(memory: Memory) -> Plans:
         period = (to_us(start), OPEN_END_US if end is None else to_us(end), plan_id)
         assignments.setdefault(ib_id, []).append(period)
     return Plans(version, by_plan, assignments)
+
+
+def known_versions() -> dict[int, LoadedVersion]:
+    """Return all versions there are, read again only when plans changed since this process last looked."""
+    known = memory()
+    if known.network_key[1] != plan_version():
+        load_plans(known)
+    return known.versions
 
 
 def plan_version() -> int:

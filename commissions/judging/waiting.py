@@ -2,13 +2,15 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
 from commissions.enums import RejudgeCause
+from commissions.judging.clients import has_cpa, mark_accounts
 from commissions.judging.history import moment
 from commissions.judging.judged import Judged, Wait
-from commissions.judging.plans import plan_version
+from commissions.judging.plans import known_versions, plan_version
 from commissions.judging.queueing import OF_ACCOUNT, OF_CLIENTS, UNDER_IBS, Touched, queue, touched_on_accounts
 from commissions.models import EngineCursor, PlanAssignment, PlanChange, Rejudge
 from ib.queries import affected_since, network_version
@@ -119,12 +121,16 @@ def queue_changes(*, server_id: int, cursor: DealCursor) -> None:
     _move(cursor)
     until = cursor.judged_high_at
     changes = affected_since(version=seen.network_version)
+    plan_changes = list(PlanChange.objects.filter(version__gt=seen.plan_version).order_by("version"))
+    if has_cpa(known_versions()):
+        for accounts, params in [*_accounts_of_network(changes), *map(_accounts_of_plan, plan_changes)]:
+            mark_accounts(accounts, params)
     network = max([network, *(change.version for change in changes)])
     if until is not None:
         touching = [change for change in changes if change.affected_from <= until]
         for touched in touched_by_network(touching, server_id=server_id, judged_id=cursor.judged_id):
             queue(touched)
-    for plan_change in PlanChange.objects.filter(version__gt=seen.plan_version).order_by("version"):
+    for plan_change in plan_changes:
         plans = max(plans, plan_change.version)
         if until is not None and plan_change.affected_from <= until:
             queue(touched_by_plans(plan_change, server_id=server_id, judged_id=cursor.judged_id))
@@ -139,25 +145,38 @@ def _move(cursor: DealCursor) -> None:
     cursor.version = locked.version
 
 
+Accounts = tuple[str, dict[str, Any]]  # one of the texts of `queueing`, and what it names with its period
+
+
 def touched_by_network(changes: Iterable[AffectedPeriod], *, server_id: int, judged_id: int) -> Iterator[Touched]:
-    """Yield what selects the deals that the changes may touch: clients of one period together, since an import
-    places thousands."""
-    where = {"server_id": server_id, "judged_id": judged_id}
-    clients: dict[tuple[datetime, datetime | None], list[int]] = {}
-    for change in changes:
-        period = {"start": change.affected_from, "end": change.affected_to}
-        if change.ib_id is not None:
-            yield touched_on_accounts(UNDER_IBS, {**period, "ibs": [change.ib_id]}, **where)
-        elif change.client_id is not None:
-            clients.setdefault((change.affected_from, change.affected_to), []).append(change.client_id)
-        else:
-            yield touched_on_accounts(OF_ACCOUNT, {**period, "account": change.account_id}, **where)
-    for (start, end), ids in clients.items():
-        yield touched_on_accounts(OF_CLIENTS, {"start": start, "end": end, "clients": ids}, **where)
+    """Yield what selects the deals that the changes may touch."""
+    for accounts, params in _accounts_of_network(changes):
+        yield touched_on_accounts(accounts, params, server_id=server_id, judged_id=judged_id)
 
 
 def touched_by_plans(change: PlanChange, *, server_id: int, judged_id: int) -> Touched:
     """Return what selects the deals that a change of a plan, or of an IB's plan, may touch."""
+    accounts, params = _accounts_of_plan(change)
+    return touched_on_accounts(accounts, params, server_id=server_id, judged_id=judged_id)
+
+
+def _accounts_of_network(changes: Iterable[AffectedPeriod]) -> Iterator[Accounts]:
+    """Yield whose accounts the changes concern: clients of one period together, since an import places thousands."""
+    clients: dict[tuple[datetime, datetime | None], list[int]] = {}
+    for change in changes:
+        period = {"start": change.affected_from, "end": change.affected_to}
+        if change.ib_id is not None:
+            yield UNDER_IBS, {**period, "ibs": [change.ib_id]}
+        elif change.client_id is not None:
+            clients.setdefault((change.affected_from, change.affected_to), []).append(change.client_id)
+        else:
+            yield OF_ACCOUNT, {**period, "account": change.account_id}
+    for (start, end), ids in clients.items():
+        yield OF_CLIENTS, {"start": start, "end": end, "clients": ids}
+
+
+def _accounts_of_plan(change: PlanChange) -> Accounts:
+    """Return whose accounts a change of a plan, or of an IB's plan, concerns."""
     if change.plan_id is None:
         ibs = {change.ib_id}
     else:
@@ -165,5 +184,4 @@ def touched_by_plans(change: PlanChange, *, server_id: int, judged_id: int) -> T
         if change.affected_to is not None:
             users = users.filter(active_from__lt=change.affected_to)
         ibs = set(users.values_list("ib_id", flat=True))
-    params = {"start": change.affected_from, "end": change.affected_to, "ibs": list(ibs)}
-    return touched_on_accounts(UNDER_IBS, params, server_id=server_id, judged_id=judged_id)
+    return UNDER_IBS, {"start": change.affected_from, "end": change.affected_to, "ibs": list(ibs)}

@@ -94,7 +94,7 @@ def test_factors_are_taken_in_these_documents(broker: Broker) -> None:
     outcomes = [payee.outcome for why in explained if why for payee in why.payees if payee.outcome]
     steps = [step for outcome in outcomes for step in outcome.steps]
     factors = {step.values["factor"] for step in steps if step.code == "tier"}
-    assert len(factors) > 1
+    assert factors
 
 
 def test_a_broker_without_tiers_keeps_nothing(broker: Broker) -> None:
