@@ -9,7 +9,8 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from commissions.judging.columns import Column, read_columns
-from commissions.judging.waiting import Touched, touched_by_network, touched_by_plans
+from commissions.judging.queueing import Touched
+from commissions.judging.waiting import touched_by_network, touched_by_plans
 from commissions.models import PlanAssignment, PlanChange
 from commissions.whatif.changes import (
     AssignPlan,

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from commissions.enums import BatchKind
 from commissions.judging.plans import plan_version
-from commissions.judging.waiting import Touched
+from commissions.judging.queueing import Touched
 from commissions.models import EngineCursor, JudgeBatch, Rejudge
 from commissions.whatif.affected import EVERY_ID, touched_by
 from commissions.whatif.changes import Change

@@ -39,13 +39,14 @@ def statement_figures(row: dict[str, Any]) -> list[str]:
     return [_text(Decimal(str(row["total"]))), _text(Decimal(str(row.get("carried", "0"))))]
 
 
-def stored_figures(row: dict[str, Any]) -> list[str] | None:
-    """Return total and carried of the payee's stored statement of the month; None when the payee is unknown.
+def stored_figures(row: dict[str, Any]) -> list[str]:
+    """Return total and carried of the payee's stored statement of the month.
 
-    A month without lines has no statement: its total is nothing, and what was carried stays carried."""
+    A month without lines has no statement, nor has who never earned anything: the total is nothing, and what was
+    carried stays carried."""
     payee = _payee(str(row["to"]))
     if payee is None:
-        return None
+        return [_text(Decimal(0)), _text(Decimal(0))]
     first = month(row["period"])
     statement = Statement.objects.filter(payee=payee, from_day__lte=first).order_by("-from_day").first()
     if statement is None:

@@ -184,7 +184,7 @@ def test_client_moved_into_the_past_moves_its_cpa(broker: Broker) -> None:
 
 
 def test_what_is_held_back_is_explained_and_follows_a_late_deposit(broker: Broker) -> None:
-    """60 of CPA hold back 40 and 20; the rest is paid. With 1000 reached on 4 March CPA is 150: all 120 are held back."""
+    """60 of CPA hold back 40 and 20, the rest is paid; a late deposit makes it 150, which holds all 120 back."""
     doc = document(cpa={"recover": True}, deals=trade(1, 5, "10") + trade(3, 6, "10") + trade(5, 7, "10"))
     world = played(doc)
     before = {pair.ticket: (given.amount, given.verdict) for pair, given in standing(world).items()}

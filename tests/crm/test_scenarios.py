@@ -10,19 +10,10 @@ from tenancy.models import Broker
 
 FILES = Path(__file__).parent.parent / "scenarios"
 DOCUMENTS = {document.name: document for document in read_documents([str(FILES)])}
-COMING = {"A40"} | {
-    document.name for document in read_documents([str(FILES / "cpa.yaml")])
-}  # parts of the engine that are being built; the reference plays them in tests/reference
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason="CPA is not built", strict=False)) if name in COMING else name
-        for name in sorted(DOCUMENTS)
-    ],
-)
+@pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_scenario_ends_as_expected(name: str, broker: Broker) -> None:
     document: Document = DOCUMENTS[name]
 

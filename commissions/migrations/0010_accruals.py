@@ -16,7 +16,7 @@ CREATE TRIGGER accrual_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON commis
 class Migration(migrations.Migration):
     dependencies = [
         ("clients", "0002_codes"),
-        ("commissions", "0007_tiers"),
+        ("commissions", "0009_corrections"),
     ]
 
     operations = [
