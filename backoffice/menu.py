@@ -71,6 +71,8 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
         Entry("ladders", icon="stairs", label=_("Levels of IBs"), view="ladders", right="commissions.view_level"),
     )),
     (_("Money"), (
+        Entry("statements", icon="coins", label=_("Statements"), view="statements",
+              right="commissions.view_statement"),
         Entry("ledger", icon="book-2", label=_("Ledger"), view="ledger", right="ledger.view_entry", short=_("Ledger")),
     )),
     (_("Set-up"), (

@@ -15,6 +15,7 @@ from backoffice.views import (
     plans,
     queues,
     search,
+    statements,
     why,
 )
 
@@ -59,6 +60,11 @@ urlpatterns = [
     path("corrections/<int:pk>/decide/", corrections.correction_decide, name="correction_decide"),
     path("corrections/<int:pk>/again/", corrections.correction_again, name="correction_again"),
     path("corrections/<int:pk>/drop/", corrections.correction_drop, name="correction_drop"),
+    path("ibs/<int:pk>/settlement/", statements.ib_settlement, name="ib_settlement"),
+    path("statements/", statements.statement_list, name="statements"),
+    path("statements/decide/", statements.statement_decide, name="statement_decide"),
+    path("statements/<int:pk>/", statements.statement_page, name="statement"),
+    path("statements/<int:pk>/statement.<slug:kind>", statements.statement_file, name="statement_file"),
     path("ledger/", ledger.ledger_page, name="ledger"),
     path("ledger/accounts/<int:pk>/", ledger.ledger_account, name="ledger_account"),
     path("ledger/entries/<int:pk>/", ledger.journal_entry, name="journal_entry"),

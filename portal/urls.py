@@ -4,7 +4,7 @@ from django.urls import URLPattern, include, path
 from django.views.i18n import set_language
 
 from access.decorators import public
-from portal import accounts, brand, dashboard, level, network, plan, rebates, session, why
+from portal import accounts, brand, dashboard, level, network, plan, rebates, session, statements, why
 
 portal_patterns: list[URLPattern] = [
     path("accounts/", accounts.home, name="home"),
@@ -19,6 +19,9 @@ portal_patterns: list[URLPattern] = [
     path("partner/rebates/<int:deal_id>/why.json", why.why_json, name="why_json"),
     path("partner/rebates/<int:deal_id>/why.txt", why.why_text, name="why_text"),
     path("partner/why/", why.why_find, name="why_find"),
+    path("partner/statements/", statements.statement_list, name="statements"),
+    path("partner/statements/<int:pk>/", statements.statement_page, name="statement"),
+    path("partner/statements/<int:pk>/statement.<slug:kind>", statements.statement_file, name="statement_file"),
     path("partner/plan/", plan.plan, name="plan"),
     path("partner/level/", level.level, name="level"),
 ]

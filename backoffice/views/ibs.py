@@ -28,6 +28,7 @@ from ui.fragments import is_fragment
 LEVEL_SIZE = 20
 FOUND_SIZE = 50
 CLIENTS_SHOWN = 25
+TERMS_SHOWN = 5
 
 
 @requires("ib.view_ib")
@@ -96,6 +97,7 @@ def ib_page(request: ActorRequest, pk: int) -> HttpResponse:
         "ib": ib, "chain": chain_rows(ib_id=ib.pk, at=now)[1:], "below": below(ib_id=ib.pk, at=now),
         "links": ib_links(ib), "agreements": agreements_of(ib), "assignments": plan_assignments(ib_id=ib.pk),
         "clients": list(clients[:CLIENTS_SHOWN]), "client_count": clients.count(),
+        "terms": list(ib.settlement_terms.select_related("mt_account").order_by("-effective_day", "-pk")[:TERMS_SHOWN]),
         "zone": current_broker().settlement_zone, **_level(request, ib),
     }  # fmt: skip
     return show(request, "ibs/page.html", context, nav="ibs")

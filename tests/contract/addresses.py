@@ -65,6 +65,9 @@ ADDRESSES: dict[str, Address] = {
     "portal:why_json": network(deal_id="deal"),
     "portal:why_text": network(deal_id="deal"),
     "portal:why_find": network(),
+    "portal:statements": network(),
+    "portal:statement": network(pk="statement"),
+    "portal:statement_file": network(pk="statement", kind="=csv"),
     "portal:plan": network(),
     "portal:level": network(),
     # The back office
@@ -146,6 +149,15 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:correction_drop": action(
         "commissions.view_correction", also=("commissions.assign_plan",), pk="correction"
     ),
+    "backoffice:ib_settlement": office("commissions.edit_settlement_terms", also=("ib.view_ib",), pk="ib"),
+    "backoffice:statements": office("commissions.view_statement"),
+    "backoffice:statement_decide": action(
+        "commissions.view_statement",
+        data={"statements": "@statement", "decision": "approve"},
+        also=("commissions.approve_statement",),
+    ),
+    "backoffice:statement": office("commissions.view_statement", pk="statement"),
+    "backoffice:statement_file": office("commissions.view_statement", pk="statement", kind="=xlsx"),
     "backoffice:ledger": office("ledger.view_entry"),
     "backoffice:ledger_account": office("ledger.view_entry", pk="ledger_account"),
     "backoffice:journal_entry": office("ledger.view_entry", pk="journal_entry"),

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.db.models import Sum
 
 from access.enums import UserKind
 from access.models import Role, User
@@ -20,10 +21,13 @@ from commissions.levels.ladders import create_ladder, publish_ladder_version
 from commissions.levels.models import LevelResult
 from commissions.levels.periods import period_of
 from commissions.levels.types import LadderTerms, LevelTerms
+from commissions.models import IbDay, Payee
 from commissions.services import assign_plan, create_plan, judge_next_batch, publish_plan_version
+from commissions.settlement.models import Statement
 from commissions.whatif.changes import AssignPlan
 from commissions.whatif.corrections import make_change
 from commissions.whatif.preview import run_preview_step
+from ib.models import IB
 from ib.services import create_ib, move_account, move_client
 from ledger.enums import AccountKind, EntryKind, OwnerType
 from ledger.services import ensure_accounts, post_entry
@@ -49,6 +53,7 @@ class World:
         self._money()
         self._correction()
         self._levels()
+        self.ids["statement"] = self._statement(self.top).pk
         _check_deferred_rules()
 
     def _people(self) -> None:
@@ -175,6 +180,16 @@ class World:
         assert correction.deals_changed == 1
         self.ids["correction"] = correction.pk
 
+    def _statement(self, ib: IB) -> Statement:
+        """State what the IB earned today, to be reviewed."""
+        today = self.now.date()
+        amount = IbDay.objects.filter(payee_id=Payee.objects.get(ib=ib).pk).aggregate(sum=Sum("amount"))["sum"]
+        return Statement.objects.create(
+            payee=Payee.objects.get(ib=ib), cycle="daily", from_day=today - timedelta(days=1),
+            to_day=today + timedelta(days=1), cut_at=self.now, state="review", lines_total=amount, lines_deals=1,
+            total=amount, payable=amount, destination="wallet",
+        )  # fmt: skip
+
     def strangers(self) -> dict[str, int]:
         """Return an account and an IB of this broker that are neither the client's nor below the IB."""
         ib = create_ib(code="far", name="Far", currency="USD", parent=None, at=LONG_AGO, actor=SYSTEM, now=self.now)
@@ -183,7 +198,7 @@ class World:
         account = TradingAccount.objects.create(
             server=known.server, login=1002, client=client, mt_group=known.mt_group, opened_at=LONG_AGO
         )
-        return {"account": account.pk, "ib_below": ib.pk}
+        return {"account": account.pk, "ib_below": ib.pk, "statement": self._statement(self.below).pk}
 
 
 def _check_deferred_rules() -> None:
