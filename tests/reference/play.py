@@ -115,16 +115,18 @@ def _month(at: datetime) -> Month:
 
 
 def _settled_before(doc: Row, moment: datetime) -> frozenset[Month]:
-    done = [row["period"].split("-") for row in doc.get("settle") or [] if row["at"] < moment]
+    second = moment.replace(microsecond=0)
+    done = [row["period"].split("-") for row in doc.get("settle") or [] if row["at"].replace(microsecond=0) < second]
     return frozenset((int(year), int(month)) for year, month in done)
 
 
 def _last_of_each_class(doc: Row) -> list[datetime]:
     """Return, of moments with the same month and the same settled months, the last: nothing else decides."""
     moments: set[datetime] = {row["at"] for row in doc.get("settle") or []}
-    for key in ("deals", "deposits", "changes", "moves"):
+    for key in ("deals", "deposits", "changes"):
         moments |= {row["at"] for row in doc.get(key) or []}
-    moments |= {row.get("published_at", row["at"]) for row in doc.get("fx") or []}
+    for key in ("fx", "moves"):
+        moments |= {row.get("published_at", row["at"]) for row in doc.get(key) or []}
     for versions in (doc.get("plans") or {}).values():
         moments |= {version["published_at"] for version in versions if "published_at" in version}
     last = {(_month(moment), _settled_before(doc, moment)): moment for moment in sorted(moments)}

@@ -19,14 +19,17 @@ class Missing(Exception):
 class World:
     """A document as it is known at the end of the second `until` (without one: the whole of it).
 
-    A deal is known from its own time on, an edit from the edit's time, a version and a rate from their publication."""
+    A deal is known from its own time on, an edit from the edit's time, a version and a rate from their publication.
+    A move too may have `published_at`, for what our services allow beyond the specification: moves into the past."""
 
     def __init__(self, doc: Row, until: datetime | None = None) -> None:
         self.doc = doc
         self.until = until
         self.deals = self._deals()
         self.deposits = [row for row in doc.get("deposits") or [] if self.knows(row["at"])]
-        self.moves = sorted((row for row in doc.get("moves") or [] if self.knows(row["at"])), key=lambda row: row["at"])
+        known = [row for row in doc.get("moves") or [] if self.knows(row.get("published_at", row["at"]))]
+        self.moves = sorted(known, key=lambda row: row["at"])
+        self._chains: dict[tuple[int, datetime], list[Row]] = {}
 
     def knows(self, moment: datetime) -> bool:
         return self.until is None or moment <= self.until
@@ -62,19 +65,21 @@ class World:
         ib = dict(next(row for row in self.doc["ibs"] if row["code"] == code))
         for move in self.moves:
             if "login" not in move and move["ib"] == code and move["at"] <= at:
-                ib.update({key: value for key, value in move.items() if key not in ("at", "ib")})
+                ib.update({key: value for key, value in move.items() if key not in ("at", "ib", "published_at")})
         ib["active"] = ib.get("active", True)
         ib["terms"] = self.terms(ib.get("plan"), at)
         return ib
 
     def chain(self, login: int, at: datetime) -> list[Row]:
-        """The client's IBs at a moment, nearest first."""
-        chain: list[Row] = []
-        code = self.direct_ib(login, at)
-        while code is not None:
-            chain.append(self.ib(code, at))
-            code = chain[-1].get("parent")
-        return chain
+        """The client's IBs at a moment, nearest first. Asked once: nothing here changes."""
+        if (login, at) not in self._chains:
+            chain: list[Row] = []
+            code = self.direct_ib(login, at)
+            while code is not None:
+                chain.append(self.ib(code, at))
+                code = chain[-1].get("parent")
+            self._chains[login, at] = chain
+        return self._chains[login, at]
 
     def is_own_trade(self, login: int, code: str) -> bool:
         return self.client(login).get("is_ib") == code
