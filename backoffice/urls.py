@@ -43,6 +43,7 @@ urlpatterns = [
     path("ibs/<int:pk>/move/", ibs.ib_move, name="ib_move"),
     path("ibs/<int:pk>/plan/", plans.ib_plan, name="ib_plan"),
     path("why/", why.why_find, name="why_find"),
+    path("why/impossible/", why.impossible_list, name="impossible_deals"),
     path("deals/<int:deal_id>/why/", why.deal_why, name="deal_why"),
     path("deals/<int:deal_id>/why.json", why.deal_why_json, name="deal_why_json"),
     path("deals/<int:deal_id>/why.txt", why.deal_why_text, name="deal_why_text"),

@@ -41,6 +41,7 @@ class RejudgeCause(models.TextChoices):
 
     LOT_FACTOR = "lot_factor", _("The MT group has no lot factor")
     FX_RATE = "fx_rate", _("A currency rate is missing")
+    TOO_LARGE = "too_large", _("An amount is too large to be booked")
     CORRECTION = "correction", _("The network or a plan changed for its time")
 
 
@@ -106,4 +107,5 @@ VERDICT_LABELS: dict[Verdict, Promise] = {
     Verdict.BUDGET_REACHED: _("The budget of the chain is used up"),
     Verdict.CPA_RECOVERED: _("Held back against an advance"),
     Verdict.DEAL_REMOVED: _("Taken back"),
+    Verdict.TOO_LARGE: _("Too large to be booked"),
 }

@@ -112,7 +112,7 @@ class PayeeWhy:
     @property
     def agrees(self) -> bool:
         """Whether what is booked is what the calculation gives now; true while nothing is booked."""
-        if self.stored is None:
+        if self.stored is None or self.stored.verdict is Verdict.TOO_LARGE:
             return True
         if self.outcome is None:
             return self.stored.amount == 0

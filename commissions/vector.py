@@ -9,8 +9,9 @@ from core.money import div_half_even
 
 Int64s = npt.NDArray[np.int64]
 
-_MAX = 2**63 - 1
 _SAFE = 2**62 - 1
+LARGEST = 2**60  # 1e-8 units, 11.5 thousand million: sums of a few lines stay within a bigint
+TOO_LARGE = -1  # stands for an amount above LARGEST
 _COMMON = 10**9  # a common denominator above it is not worth its room
 
 
@@ -42,8 +43,7 @@ def amounts(measures: Int64s, cells: Int64s, offset: Int64s, width: int, coeffic
     `measures` are not negative; `cells` names each deal's cell, all of `width` levels from `offset` on.
 
     int64 takes only deals for which measure × numerator + denominator stays below 2^62; others take Python integers.
-
-    :raises OverflowError: a true result leaves int64."""
+    A result above LARGEST becomes TOO_LARGE: one impossible deal does not stop a batch."""
     if not len(measures) or not width:
         return np.zeros((len(measures), width), dtype=np.int64)
     den = coefficients.den[cells]
@@ -55,6 +55,8 @@ def amounts(measures: Int64s, cells: Int64s, offset: Int64s, width: int, coeffic
     product = coefficients.num[offset[:, None] + np.arange(width)]
     product *= np.where(safe, measures * raised, 0)[:, None] if not safe.all() else (measures * raised)[:, None]
     quotient = _divide_half_even(product, np.maximum(divisor, 1))
+    if quotient.max() > LARGEST:
+        quotient[quotient > LARGEST] = TOO_LARGE
     for index in np.flatnonzero(~safe).tolist():
         pairs = coefficients.exact[int(cells[index])]
         quotient[index] = [exact_amount(int(measures[index]), num, den) for num, den in pairs]
@@ -77,13 +79,9 @@ def _divide_half_even(product: Int64s, divisor: "Int64s | int") -> Int64s:
 
 
 def exact_amount(measure: int, num: int, den: int) -> int:
-    """Return round(measure × num / den), half to even, in Python integers.
-
-    :raises OverflowError: the result leaves a bigint column."""
+    """Return round(measure × num / den), half to even, in Python integers; TOO_LARGE above LARGEST."""
     amount = div_half_even(measure * num, den)
-    if amount > _MAX:
-        raise OverflowError(f"{measure} × {num} / {den} is too large for a stored amount")
-    return amount
+    return amount if amount <= LARGEST else TOO_LARGE
 
 
 def multiplied(measures: Int64s, factors: list[tuple[int, int]], which: Int64s) -> Int64s:

@@ -109,6 +109,16 @@ class OutcomeUnknown(BridgeError):
     )
 
 
+class RoundFailed(BridgeError):
+    """Something nobody expected stopped a round. It names no message of the failure: that may hold what is secret."""
+
+    code = "round_failed"
+    message = gettext_noop(
+        "The last round of this server stopped: %(kind)s in %(place)s. Nothing is lost and it is tried again by "
+        "itself; if it stays, give the reference %(reference)s to whoever runs the installation: the log has the rest."
+    )
+
+
 class UnsupportedServer(BridgeError):
     code = "unsupported_server"
     message = gettext_noop("No adapter reaches a server of kind %(kind)s.")

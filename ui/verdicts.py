@@ -33,6 +33,10 @@ WHY: dict[Verdict, Promise] = {
     ),
     Verdict.BUDGET_REACHED: _("The partners below have used up what the plan allows for one deal."),
     Verdict.CPA_RECOVERED: _("The whole rebate makes up an advance that was paid for this client."),
+    Verdict.TOO_LARGE: _(
+        "An amount of this deal is larger than anything that can be booked, so its volume, its price or a rate must be "
+        "wrong. Nobody is paid for it until that is put right."
+    ),
     Verdict.DEAL_REMOVED: _(
         "The deal no longer stands on the trading server, or its client left the network at that time."
     ),
@@ -48,4 +52,4 @@ def tone(verdict: Verdict) -> str:
     """Return the kind of pill: paid is good, waiting is a warning, the rest is quiet."""
     if verdict is Verdict.PAID:
         return "ok plain"
-    return "warn" if verdict in HELD else "mute"
+    return "warn" if verdict in HELD or verdict is Verdict.TOO_LARGE else "mute"

@@ -46,6 +46,7 @@ STATES: dict[DealState, Promise] = {
 QUEUED: dict[str, Promise] = {
     RejudgeCause.LOT_FACTOR: gettext_lazy("It waits for the lot factor of its account group."),
     RejudgeCause.FX_RATE: gettext_lazy("It waits for an exchange rate."),
+    RejudgeCause.TOO_LARGE: gettext_lazy("An amount is too large to be booked; staff have to look at the deal."),
     RejudgeCause.CORRECTION: gettext_lazy(
         "It is in the queue to be judged again, because something it rests on changed."
     ),
@@ -75,6 +76,8 @@ class Section:
 
     @property
     def trouble(self) -> str:
+        if self.payee.verdict is Verdict.TOO_LARGE:
+            return f"{self.why} {self.advice}"
         return "" if self.payee.agrees else disagreement(self.payee)
 
 
@@ -199,8 +202,8 @@ def _section_text(section: Section) -> list[str]:
     for number, line in enumerate(section.lines, 1):
         result = f" = {line.result} {line.unit}".rstrip() if line.result else ""
         text.append(f"  {number}. {line.what}: {line.how}{result}")
-    if not payee.agrees:
-        text.append("  " + disagreement(payee))
+    if section.trouble:
+        text.append("  " + section.trouble)
     return text
 
 

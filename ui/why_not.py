@@ -127,6 +127,13 @@ def _recovered(_values: Values) -> str:
     return _("It is paid again once the advance has been made up.")
 
 
+def _too_large(_values: Values) -> str:
+    return _(
+        "Correct the deal on the trading server, or publish a version of the plan with the right rate: it is then "
+        "judged again by itself."
+    )
+
+
 def _removed(_values: Values) -> str:
     return _("The deal would have to stand on the trading server, with its client in this network at that time.")
 
@@ -151,5 +158,6 @@ _ADVICE: dict[Verdict, Callable[[Values], str]] = {
     Verdict.ZERO_BASE: _zero_base,
     Verdict.BUDGET_REACHED: _budget,
     Verdict.CPA_RECOVERED: _recovered,
+    Verdict.TOO_LARGE: _too_large,
     Verdict.DEAL_REMOVED: _removed,
 }

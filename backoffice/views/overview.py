@@ -1,6 +1,7 @@
 """The overview: what needs a decision, and how the walk of each MT server stands."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_safe
 from access.decorators import ActorRequest, requires
 from access.queries import open_approvals
 from backoffice.shell import show
+from commissions.impossible import impossible_counts
 from commissions.staff import booked_for_day
 from mt4bridge.queries import error_in_words
 from tenancy.context import current_broker
@@ -26,8 +28,9 @@ def overview(request: ActorRequest) -> HttpResponse:
     """Show the state now; the page asks again and gets 304 while nothing has changed."""
     now, zone = timezone.now(), current_broker().settlement_zone
     today = now.astimezone(ZoneInfo(zone)).date()
+    impossible = impossible_counts()
     figures = {
-        "servers": [_in_words(health) for health in server_healths()],
+        "servers": [_in_words(health, impossible) for health in server_healths()],
         "tasks": open_tasks(),
         "approvals": open_approvals(request.actor, now=now).count(),
         "rebates": booked_for_day(day=today),
@@ -50,9 +53,10 @@ class Server:
 
     health: ServerHealth
     trouble: str
+    too_large: int  # deals with an amount that cannot be booked
 
 
-def _in_words(health: ServerHealth) -> Server:
+def _in_words(health: ServerHealth, impossible: Mapping[int, int]) -> Server:
     failing = health.failures and health.last_error_code
     words = error_in_words(code=health.last_error_code, fields=health.last_error_fields) if failing else ""
-    return Server(health, words)
+    return Server(health, words, impossible.get(health.server_id, 0))

@@ -8,6 +8,7 @@ from access.decorators import ActorRequest, requires
 from backoffice.lists import read_text
 from backoffice.shell import show
 from commissions.explaining import DealWhy, why_deal
+from commissions.impossible import impossible_deals
 from commissions.tickets import find_ticket, read_ticket
 from trading.enums import HoldReason
 from trading.queries import completeness
@@ -39,6 +40,13 @@ def deal_why_json(request: ActorRequest, deal_id: int) -> JsonResponse:  # noqa:
 def deal_why_text(request: ActorRequest, deal_id: int) -> HttpResponse:  # noqa: ARG001 -- a view
     """Send the explanation as plain text."""
     return HttpResponse(as_text(_found(deal_id)), content_type="text/plain; charset=utf-8")
+
+
+@requires(RIGHT)
+@require_safe
+def impossible_list(request: ActorRequest) -> HttpResponse:
+    """List the deals with an amount that cannot be booked, and say what to do."""
+    return show(request, "why/impossible.html", {"deals": impossible_deals(actor=request.actor)}, nav="why")
 
 
 @requires(RIGHT)

@@ -96,8 +96,8 @@ def _difference(turn: Turn) -> Fraction:
     below = sum((turn.convert(paid, currency) for paid, currency in turn.standing.paid_below()), ZERO)
     rest = max(own - below, ZERO)
     if turn.recorder.wanted:
-        paid = [{"amount": each, "currency": currency} for each, currency in turn.standing.paid_below() if each]
-        turn.recorder.add("difference", own=own, below=below, paid=paid, amount=rest, currency=turn.member.currency)
+        told = [{"amount": each, "currency": currency} for each, currency in turn.standing.paid_below() if each]
+        turn.recorder.add("difference", own=own, below=below, paid=told, amount=rest, currency=turn.member.currency)
     return rest
 
 

@@ -19,7 +19,8 @@ def stop_values(turn: Turn, verdict: Verdict, *, counted: Sequence[Part] = (), m
     found: dict[str, Any] = {"verdict": verdict.code, "level": turn.level}
     if verdict in HELD:
         found["missing"] = missing
-    return found | _FACTS.get(verdict, _nothing)(turn, counted)
+    found.update(_FACTS.get(verdict, _nothing)(turn, counted))
+    return found
 
 
 def counted_values(parts: Sequence[Part], lot_factor: Fraction | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Verdict(IntEnum):
     ZERO_BASE = 13
     BUDGET_REACHED = 14
     CPA_RECOVERED = 15
+    TOO_LARGE = 17  # an amount beyond what can be stored: the deal or a rate must be wrong
     DEAL_REMOVED = 16  # the deal no longer exists on the server, or this payee left its chain
 
     @property

@@ -84,6 +84,11 @@ def judge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOutco
     :raises CursorBusy, CursorMoved: another walker is at work; nothing was written."""
     cursor = get_cursor(server_id)
     rows = read_new(server_id=server_id, after_id=cursor.judged_id, limit=limit)
+    while len(rows) > 1:
+        try:
+            return judge_rows(rows, cursor=cursor, now=now)
+        except OverflowError:  # of the batch's sums; those of a single deal always fit
+            rows = rows[: len(rows) // 2]
     return judge_rows(rows, cursor=cursor, now=now) if len(rows) else JudgeOutcome()
 
 
@@ -122,8 +127,16 @@ def rejudge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOut
         wake_clients()
         accrue_marked(server_id=server_id, now=now)
     roots = waiting.take(server_id=server_id, limit=limit)
-    if not roots:
-        return JudgeOutcome()
+    while len(roots) > 1:
+        try:
+            return _judge_roots(roots, cursor=cursor, now=now)
+        except OverflowError:  # of the batch's sums; those of a single deal always fit
+            roots = roots[: len(roots) // 2]
+    return _judge_roots(roots, cursor=cursor, now=now) if roots else JudgeOutcome()
+
+
+def _judge_roots(roots: Collection[int], *, cursor: DealCursor, now: datetime) -> JudgeOutcome:
+    server_id = cursor.server_id
     work = _Work(again=_judge_again(roots, now=now))
     with transaction.atomic():
         locked = lock_cursor(server_id=server_id, version=cursor.version)

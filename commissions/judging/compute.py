@@ -8,20 +8,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from commissions.calculation import PartKind
+from commissions.calculation import PartKind, Verdict
 from commissions.judging.book import Book, days_of
 from commissions.judging.cells import MEASURES, CellKey, FlatCells, reason_bit
 from commissions.judging.columns import Rows
 from commissions.judging.distinct import distinct, distinct_with_first
 from commissions.judging.exact import ExactResult, judge_rows
-from commissions.judging.judged import Block, Judged, chosen
+from commissions.judging.judged import NOTHING_HELPS, Block, Judged, chosen
 from commissions.judging.payees import PayeeKey, ensure_payees, payees_of_chain
 from commissions.judging.places import chains_of
 from commissions.judging.recovery import has_advances, recover
 from commissions.judging.weighing import has_tiers, weigh
 from commissions.positions import IN, OUT
 from commissions.resolve import Measure
-from commissions.vector import amounts, multiplied
+from commissions.vector import TOO_LARGE, amounts, multiplied
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -54,6 +54,8 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime, again: Collection[int
     _ensure(scope, book, now=now)
     chains = _ChainColumns(scope.chain, book)
     waits = {int(root): r.wait for root, r in zip(scope.rows["root"][~linear], exact, strict=True) if r.wait}
+    blocks = _blocks(scope, linear, exact, chains, cells, book)
+    waits |= dict.fromkeys(_impossible(blocks, scope.rows), NOTHING_HELPS)
     return Judged(
         rows=scope.rows,
         leaf=chains.leaf,
@@ -62,7 +64,7 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime, again: Collection[int
         symbol_group=_symbol_groups(scope.rows, book),
         lots_e8=_lots(scope.rows, book),
         day=days_of(scope.rows["at_us"], book.zone),
-        blocks=_blocks(scope, linear, exact, chains, cells, book),
+        blocks=blocks,
         waits=waits,
         weighed=weighed,
         recovering=recovering,
@@ -120,9 +122,19 @@ def _fill_linear(block: Block, mine: Bools, scope: _Scope, cells: FlatCells) -> 
     nothing = measure == 0
     if nothing.any():
         verdict[nothing] = cells.zero_verdict[flat[nothing]]
-    block.verdict[rows] = verdict
     block.rate_row[rows] = cells.row[flat]
-    block.amount[rows] = amounts(measure, cell, offset, block.width, cells.coefficients)
+    amount = amounts(measure, cell, offset, block.width, cells.coefficients)
+    if amount.min() == TOO_LARGE:  # amounts are never negative
+        impossible = (amount == TOO_LARGE).any(axis=1)
+        verdict[impossible], amount[impossible] = Verdict.TOO_LARGE, 0
+    block.verdict[rows] = verdict
+    block.amount[rows] = amount
+
+
+def _impossible(blocks: list[Block], rows: Rows) -> list[int]:
+    """Return the identities of the deals that have an amount beyond what can be booked."""
+    marked = [block.deals[block.verdict[:, 0] == Verdict.TOO_LARGE] for block in blocks if block.width]
+    return [root for deals in marked for root in rows["root"][deals].tolist()]
 
 
 def _put_exact(block: Block, row: int, result: ExactResult) -> None:
@@ -234,4 +246,4 @@ def _lots(rows: Rows, book: Book) -> Int64s:
     ids, inverse = distinct(book.group_of[book.place(rows["account"])])
     factors = [book.groups[pk].lot_factor or Fraction(0) for pk in ids.tolist()]
     pairs = [(factor.numerator, factor.denominator) for factor in factors]
-    return multiplied(rows["volume_e8"], pairs, inverse.astype(np.int64))
+    return np.maximum(multiplied(rows["volume_e8"], pairs, inverse.astype(np.int64)), 0)  # 0: beyond all bounds

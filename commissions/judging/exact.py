@@ -22,14 +22,14 @@ from commissions.judging.book import Book, SymbolRow
 from commissions.judging.chains import Chain, row_id
 from commissions.judging.columns import MISSING, Rows
 from commissions.judging.history import Histories, moment, needing_history, read_histories
-from commissions.judging.judged import Wait
+from commissions.judging.judged import NOTHING_HELPS, Wait
 from commissions.positions import IN, INOUT
 from commissions.terms.reasons import REASON_CODES
+from commissions.vector import LARGEST
 from core.money import E8
 
 _REASONS = {code: name for name, code in REASON_CODES.items()}
 _NO_SYMBOL = SymbolRow("", 0, "", "USD")
-_MAX = 2**63 - 1
 _ZERO = Fraction(0)
 NOTHING: Mapping[int, Fraction] = {}
 
@@ -63,8 +63,12 @@ def judge_rows(
         result = judge_deal(
             rows[index], chain, histories, book, to_recover=to_recover.get(int(rows[index]["root"]), _ZERO)
         )
+        lines = _lines(result, chain)
+        if any(line.amount_e8 > LARGEST for line in lines):
+            results.append(_too_large(lines))
+            continue
         first = result.outcomes[0].line if result.outcomes else _ZERO
-        results.append(ExactResult(_lines(result, chain), _wait(result, rows[index], book), first))
+        results.append(ExactResult(lines, _wait(result, rows[index], book), first))
     return results
 
 
@@ -131,19 +135,18 @@ def _lines(result: ChainResult, chain: Chain) -> list[ExactLine]:
     versions = chain.shape.versions
     for outcome, version in zip(result.outcomes, versions, strict=True):
         rate = row_id(version, outcome.rate.position if outcome.rate else None)
-        lines.append(ExactLine(outcome.verdict, rate, _fitting(outcome.amount_e8)))
+        lines.append(ExactLine(outcome.verdict, rate, outcome.amount_e8))
     if chain.shape.shares_with_client:
         client = result.client
         verdict = client.verdict if client else Verdict.NOT_COUNTED
         amount = client.amount_e8 if client else 0
-        lines.append(ExactLine(verdict, row_id(versions[0], None), _fitting(amount)))
+        lines.append(ExactLine(verdict, row_id(versions[0], None), amount))
     return lines
 
 
-def _fitting(amount_e8: int) -> int:
-    if abs(amount_e8) > _MAX:
-        raise OverflowError(f"{amount_e8} is too large for a stored amount")
-    return amount_e8
+def _too_large(lines: list[ExactLine]) -> ExactResult:
+    """Return the state of a deal with an amount beyond LARGEST: nobody gets anything, and staff have to look at it."""
+    return ExactResult([ExactLine(Verdict.TOO_LARGE, line.rate_row, 0) for line in lines], NOTHING_HELPS, _ZERO)
 
 
 def _wait(result: ChainResult, row: np.void, book: Book) -> Wait | None:

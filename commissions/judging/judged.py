@@ -27,6 +27,9 @@ class Wait(NamedTuple):
         return Wait(self.mt_group or other.mt_group, tuple(sorted({*self.currencies, *other.currencies})))
 
 
+NOTHING_HELPS = Wait(0, ())  # a deal with an amount that cannot be booked: only a person can put that right
+
+
 class Block(NamedTuple):
     """Deals with one number of payees: their places in the columns, and a row of each matrix per deal.
 

@@ -66,11 +66,17 @@ def settle(looked_at: Collection[int], waits: Waits, *, server_id: int) -> None:
     note(waits, server_id=server_id)
 
 
+def _cause(wait: Wait) -> RejudgeCause:
+    if wait.mt_group:
+        return RejudgeCause.LOT_FACTOR
+    return RejudgeCause.FX_RATE if wait.currencies else RejudgeCause.TOO_LARGE
+
+
 def _row(root: int, wait: Wait, at_us: int, server_id: int) -> Rejudge:
     return Rejudge(
         deal_id=root,
         server_id=server_id,
-        cause=RejudgeCause.LOT_FACTOR if wait.mt_group else RejudgeCause.FX_RATE,
+        cause=_cause(wait),
         is_ready=False,
         mt_group_id=wait.mt_group or None,
         currencies=list(wait.currencies),

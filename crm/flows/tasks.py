@@ -1,10 +1,14 @@
 """The doorbells: what beat and the doors ring. Thin: find what to do, one call each."""
 
 import logging
+import traceback
+import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from access.services import expire_approvals, sweep_sign_in_attempts
@@ -13,7 +17,7 @@ from core import jobs
 from crm.flows import account_flow, deal_flow, level_flow
 from ib.queries import verify_network
 from ledger.verify import verify_ledger
-from mt4bridge.errors import BridgeError
+from mt4bridge.errors import BridgeError, RoundFailed
 from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
 from mt4bridge.queries import servers_to_contact
@@ -119,6 +123,14 @@ def upkeep(**_: Any) -> None:
         logger.error("the ledger does not add up: %s", difference)
 
 
+def _failed(error: Exception, reference: str) -> RoundFailed:
+    """Return an unexpected failure for the health page: its kind and our line of code, never its text."""
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if str(settings.BASE_DIR) in frame.filename]
+    frame = next((each for each in reversed(ours) if "site-packages" not in each.filename), None)
+    place = f"{Path(frame.filename).relative_to(settings.BASE_DIR)}:{frame.lineno}" if frame else "?"
+    return RoundFailed(kind=type(error).__name__, place=place, reference=reference)
+
+
 def _with_gateway(server_id: int, *steps: Any) -> None:
     """Run the steps on the server as its only walker; what goes wrong on the wire is noted for the health page."""
     server = MtServer.objects.get(pk=server_id)
@@ -133,5 +145,9 @@ def _with_gateway(server_id: int, *steps: Any) -> None:
             note_error(server=server, error=error, now=timezone.now())
         except (CursorBusy, CursorMoved):
             logger.info("another walker was faster", extra={"server_id": server_id})
+        except Exception as error:  # whatever stops a round must be seen on the overview
+            reference = uuid.uuid4().hex[:12]
+            logger.exception("a round failed", extra={"server_id": server_id, "reference": reference})
+            note_error(server=server, error=_failed(error, reference), now=timezone.now())
         else:
             note_contact(server=server, now=timezone.now())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from commissions.calculation import DealFacts, Member, Part, PartKind, SymbolFacts, judge_chain
 from commissions.resolve import Cell, CellFacts, Measure, resolve_cell
 from commissions.terms import parse_terms
-from commissions.vector import Coefficients, amounts, exact_amount, multiplied
+from commissions.vector import LARGEST, TOO_LARGE, Coefficients, amounts, exact_amount, multiplied
 from tests.commissions.plain_play import Play
 from tests.commissions.random_documents import random_document
 
@@ -31,20 +31,29 @@ HUGE = st.tuples(st.integers(2**62, 2**80), st.integers(2**61, 2**70))
 def test_amounts_equal_python_integers(cells: list[list[tuple[int, int]]], measures: list[int]) -> None:
     which = [place % len(cells) for place in range(len(measures))]
     offset = np.array([3 * cell for cell in which], dtype=np.int64)
-    try:
-        exact = [[exact_amount(m, *pair) for pair in cells[c]] for m, c in zip(measures, which, strict=True)]
-    except OverflowError:
-        exact = None
+    exact = [[exact_amount(m, *pair) for pair in cells[c]] for m, c in zip(measures, which, strict=True)]
 
-    def compute() -> list[list[int]]:
-        columns = np.array(measures, dtype=np.int64), np.array(which, dtype=np.int64)
-        return amounts(*columns, offset, 3, Coefficients(cells)).tolist()
+    columns = np.array(measures, dtype=np.int64), np.array(which, dtype=np.int64)
+    found = amounts(*columns, offset, 3, Coefficients(cells)).tolist()
 
-    if exact is None:
-        with pytest.raises(OverflowError):
-            compute()
-    else:
-        assert compute() == exact
+    assert found == exact
+
+
+@pytest.mark.parametrize(
+    ("measure", "pair", "amount"),
+    [
+        (LARGEST, (1, 1), LARGEST),
+        (LARGEST + 1, (1, 1), TOO_LARGE),  # int64 could hold it
+        (2**62, (3, 1), TOO_LARGE),  # Python integers
+        (2**62, (2**70, 2**72), LARGEST),
+    ],
+)
+def test_what_cannot_be_booked_is_marked_and_stops_nothing(measure: int, pair: tuple[int, int], amount: int) -> None:
+    measures = np.array([measure, 7], dtype=np.int64)
+
+    found = multiplied(measures, [pair, (1, 1)], np.array([0, 1], dtype=np.int64))
+
+    assert found.tolist() == [amount, 7]
 
 
 def test_halves_round_to_even() -> None:

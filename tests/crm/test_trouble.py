@@ -127,3 +127,20 @@ def test_what_is_stored_is_judged_though_the_server_is_gone(broker: Broker) -> N
 
     server.refresh_from_db()
     assert (server.last_error_code, Judgement.objects.count()) == ("server_unreachable", 1)
+
+
+def test_what_nobody_expected_is_a_sentence_and_is_tried_again_later(broker: Broker) -> None:
+    server = make_server(address=f"127.0.0.1:{free_port()}")
+
+    def broken(**_: object) -> None:
+        raise ValueError("postgres://crm_app:hunter2@db/keel")
+
+    tasks._with_gateway(server.pk, broken)
+
+    server.refresh_from_db()
+    sentence = last_error_in_words(server)
+    assert (server.last_error_code, server.failures) == ("round_failed", 1)
+    assert "ValueError in crm/flows/tasks.py" in sentence or "ValueError in tests/crm/test_trouble.py" in sentence
+    assert "hunter2" not in sentence + str(server.last_error_fields)
+    assert server.pk not in servers_to_contact(now=timezone.now())
+    assert server.pk in servers_to_contact(now=timezone.now() + timedelta(minutes=3))

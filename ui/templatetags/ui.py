@@ -183,6 +183,12 @@ def verdict_pill(verdict: Verdict) -> SafeString:
 
 
 @register.simple_tag
+def verdict_label(verdict: Verdict) -> str:
+    """Write the short label of a verdict."""
+    return verdicts.label(verdict)
+
+
+@register.simple_tag
 def verdict_why(verdict: Verdict) -> str:
     """Write the sentence of a verdict."""
     return str(verdicts.WHY[verdict])
