@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from commissions.enums import AccrualCause, AccrualKind, BatchKind, PayeeKind, RejudgeCause
 from commissions.levels import models as level_models  # noqa: F401 -- Django finds models through this module
+from commissions.proof import models as proof_models  # noqa: F401 -- Django finds models through this module
 from commissions.settlement import models as settlement_models  # noqa: F401 -- Django finds models through this module
 from commissions.whatif import models as whatif_models  # noqa: F401 -- Django finds models through this module
 from core.types import DbAccess

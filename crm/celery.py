@@ -53,6 +53,7 @@ app.conf.update(
         "wake-levels": {"task": "crm.flows.tasks.wake_levels", "schedule": 600.0, "options": {"expires": 600}},
         "wake-settlement": {"task": "crm.flows.tasks.wake_settlement", "schedule": 30.0, "options": {"expires": 30}},
         "wake-rescans": {"task": "crm.flows.tasks.wake_rescans", "schedule": crontab(hour=1, minute=10)},
+        "wake-proofs": {"task": "crm.flows.tasks.wake_proofs", "schedule": crontab(hour=3, minute=40)},
         "wake-upkeep": {"task": "crm.flows.tasks.wake_upkeep", "schedule": crontab(hour=2, minute=20)},
     },
 )

@@ -13,6 +13,7 @@ from access.decorators import ActorRequest, requires
 from access.queries import open_approvals
 from backoffice.shell import show
 from commissions.impossible import impossible_counts
+from commissions.proof.queries import last_proof
 from commissions.staff import booked_for_day
 from mt4bridge.queries import error_in_words
 from tenancy.context import current_broker
@@ -34,6 +35,7 @@ def overview(request: ActorRequest) -> HttpResponse:
         "tasks": open_tasks(),
         "approvals": open_approvals(request.actor, now=now).count(),
         "rebates": booked_for_day(day=today),
+        "proof": last_proof(),
         "today": today,
         "zone": zone,
     }

@@ -14,7 +14,7 @@ from django.utils import timezone
 from access.services import expire_approvals, sweep_sign_in_attempts
 from commissions.settlement.round import settle_round
 from core import jobs
-from crm.flows import account_flow, deal_flow, level_flow
+from crm.flows import account_flow, deal_flow, level_flow, proof_flow
 from ib.queries import verify_network
 from ledger.verify import verify_ledger
 from mt4bridge.errors import BridgeError, RoundFailed
@@ -29,6 +29,7 @@ from trading.errors import CursorBusy, CursorMoved
 logger = logging.getLogger(__name__)
 
 RESCAN = timedelta(days=14)
+PROOF_SECONDS = 3 * 3600
 _EXPIRES_S = 5
 
 
@@ -61,6 +62,27 @@ def rescan_server(*, server_id: int, **_: Any) -> None:
     """Read the last days of one server again and judge what changed."""
     since = timezone.now() - RESCAN
     _with_gateway(server_id, lambda **call: deal_flow.rescan(since=since, **call))
+
+
+@shared_task(base=PlatformTask, name="crm.flows.tasks.wake_proofs")
+def wake_proofs(**_: Any) -> None:
+    """Ring for the nightly proof of every broker, after the second look at its servers."""
+    for _broker in each_broker(reason="each broker's judgements are proved every night"):
+        prove.apply_async()
+
+
+@shared_task(
+    base=BrokerTask,
+    name="crm.flows.tasks.prove",
+    acks_late=False,  # it may last longer than a task stays invisible; one that breaks off is told on the overview
+    time_limit=PROOF_SECONDS,
+    soft_time_limit=PROOF_SECONDS - 60,
+)
+def prove(**_: Any) -> None:
+    """Prove one broker and keep what was found; a difference is a line of the overview, and of the log."""
+    run, _report = proof_flow.prove_broker(cause="night", now=timezone.now())
+    if run.differences:
+        logger.error("the proof found differences", extra={"run": run.pk, "differences": run.differences})
 
 
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_jobs")

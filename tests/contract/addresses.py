@@ -97,6 +97,7 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:ib_move": office("ib.move_ib", also=("ib.view_ib",), pk="ib_below"),
     "backoffice:ib_plan": office("commissions.assign_plan", also=("ib.view_ib",), pk="ib"),
     "backoffice:why_find": office("commissions.view_rebate"),
+    "backoffice:proof": office("commissions.view_rebate"),
     "backoffice:impossible_deals": office("commissions.view_rebate"),
     "backoffice:deal_why": office("commissions.view_rebate", deal_id="deal"),
     "backoffice:deal_why_json": office("commissions.view_rebate", deal_id="deal"),
