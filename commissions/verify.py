@@ -9,9 +9,11 @@ from django.db import connection, transaction
 
 from commissions.models import Judgement, Payee, Rejudge
 from commissions.proof.coverage import verify_chains, verify_sample
+from commissions.proof.enums import Rule
 from commissions.proof.models import ProofDifference, ProofRun
 from commissions.proof.rules import CHECKS, STATES, books_agree, findings_of
 from commissions.proof.types import Finding, Report
+from commissions.settlement.verify import verify_settlement
 
 __all__ = ["Finding", "Report", "prove", "record_proof", "start_proof", "statement_equals_ledger", "verify_commissions"]
 
@@ -33,6 +35,7 @@ def prove(*, sample: int = SAMPLE, seed: int = 1, states: bool = False) -> Repor
         report.checked["payees"] = Payee.objects.count()
         for check in (*CHECKS, *(STATES if states else ())):
             report.add(findings_of(check))
+        report.add([Finding(Rule.SETTLEMENT, f"{rule}: {where}"[:300]) for rule, where in verify_settlement()])
         verify_chains(report)
         verify_sample(report, size=sample, seed=seed)
         report.checked["judgements"] = _about(Judgement._meta.db_table)
