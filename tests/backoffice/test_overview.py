@@ -10,6 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from commissions.models import IbDay, Payee
+from commissions.proof.enums import Rule
+from commissions.proof.models import ProofDifference, ProofRun
 from mt4bridge.models import MtServer
 from tests.backoffice.conftest import OPENED, Network
 from tests.backoffice.pages import fragment, text_of, tree
@@ -18,7 +20,7 @@ from trading.models import DealCursor, HeldDeal, MtGroup, Symbol
 pytestmark = pytest.mark.integration
 
 PAGE = "/office/"
-COST = 10  # statements: session, user, rights, six of the page, and the menu's
+COST = 12  # statements: session, user, rights, six of the page, and the menu's
 
 
 def hold(server: MtServer, ticket: int) -> HeldDeal:
@@ -55,7 +57,7 @@ def test_menu_shows_the_counts_beside_their_queues(office: Browser, server: MtSe
 
     assert [text_of(link) for link in menu.xpath(".//a")] == [
         "Overview", "Held deals1", "Symbols", "MT groups", "Approvals", "All clients", "Introducing brokers",
-        "Rebate plans", "Ledger", "Audit trail",
+        "Why this rebate", "Rebate plans", "Ledger", "Nightly proof", "Audit trail",
     ]  # fmt: skip
 
 
@@ -71,6 +73,49 @@ def test_a_failing_server_says_what_is_wrong_in_words(office: Browser, server: M
         "Set the password again; it is not the master password."
     )
     assert "Not reachable" in text_of(page.xpath("//section[.//h2='Aurora-Live']")[0])
+
+
+def test_a_round_that_stops_is_told_as_such(office: Browser, server: MtServer) -> None:
+    MtServer.objects.filter(pk=server.pk).update(
+        failures=1, last_error_code="round_failed", last_error_at=timezone.now(),
+        last_error_fields={"kind": "ZeroDivisionError", "place": "trading/services.py:1", "reference": "abc"},
+    )  # fmt: skip
+
+    page = tree(office.get(PAGE))
+
+    said = text_of(page.xpath("//*[@role='note']//p")[0])
+    assert said.startswith("The last round of this server stopped: ZeroDivisionError in trading/services.py:1.")
+    assert "Rounds stop" in text_of(page.xpath("//section[.//h2='Aurora-Live']")[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (None, "Not run yet"),
+        ({"finished_at": None}, "Running, or broken off"),
+        ({"finished_at": OPENED, "differences": 3}, "3 differences"),
+        ({"finished_at": OPENED, "differences": 0}, "Everything agrees"),
+    ],
+)
+def test_the_last_proof_stands_on_the_overview(office: Browser, values: dict[str, object] | None, said: str) -> None:
+    if values is not None:
+        ProofRun.objects.create(started_at=OPENED, cause="night", **values)
+
+    panel = tree(office.get(PAGE)).xpath("//section[.//h2='Nightly proof']")[0]
+
+    assert said in text_of(panel)
+
+
+def test_the_proof_page_says_what_to_do_about_each_line(office: Browser) -> None:
+    run = ProofRun.objects.create(started_at=OPENED, finished_at=OPENED, cause="night", differences=1)
+    ProofDifference.objects.create(run=run, rule=Rule.NOT_STORED, detail="ticket 7, Aurora-Live, account 1, 2026-03-02")
+
+    page = tree(office.get("/office/proof/"))
+
+    panel = text_of(page.xpath("//section[.//h2='Deal of the MT server that is not stored']")[0])
+    assert "ticket 7, Aurora-Live, account 1, 2026-03-02" in panel
+    assert "Read the day again with the command rescan" in panel
+    assert office.get("/office/proof/", {"run": "9" * 9}).status_code == 404
 
 
 def test_a_server_is_complete_until_a_moment_of_its_own_clock(office: Browser, server: MtServer) -> None:

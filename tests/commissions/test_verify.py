@@ -47,7 +47,7 @@ def test_a_changed_roll_up_is_named(judged: Broker) -> None:
 
     rules = [finding.rule for finding in verify_commissions()]
 
-    assert rules == ["lines, roll-up and ledger differ"]
+    assert rules == ["lines, roll-up and ledger differ", "statement, roll-up and ledger differ"]
     assert not statement_equals_ledger()
 
 
