@@ -93,14 +93,15 @@ def _columns(currency: str) -> tuple[Column, ...]:
 def _rows(statement: Statement, *, full_logins: bool) -> Iterator[tuple[Cell, ...]]:
     sides = {"buy": _("Buy"), "sell": _("Sell")}
     for line in statement_lines(statement):
+        login = login_text(line, full_logins)
         yield (
-            line.number, line.corrects, line.ticket, line.deal_at, line.statement_day, login_text(line, full_logins),
-            line.client_code if full_logins else line.masked_name, line.symbol, sides[line.side], line.lots,
-            str(VERDICT_LABELS[line.verdict]), line.amount,
+            line.number, line.corrects, line.ticket or None, line.deal_at, line.statement_day, login,
+            line.client_code if full_logins else line.masked_name, line.symbol, "" if line.kind else sides[line.side],
+            None if line.kind else line.lots, line.kind or str(VERDICT_LABELS[line.verdict]), line.amount,
         )  # fmt: skip
 
 
 def login_text(line: StatementLine, whole: bool) -> str:
     """Return the login, or its last digits for a viewer who may not know clients."""
-    text = str(line.login)
-    return text if whole else f"•••{text[-_SHORT:]}"
+    text = str(line.login) if line.login else ""
+    return text if whole or not text else f"•••{text[-_SHORT:]}"

@@ -13,6 +13,7 @@ from django.db import connection
 
 from access.masking import mask_name
 from commissions.calculation import Verdict
+from commissions.enums import AccrualKind
 from commissions.models import IbDay
 from commissions.settlement.days import applying_cuts, cycle_periods, to_date, to_day
 from commissions.settlement.models import Closing, Statement
@@ -57,24 +58,34 @@ _LINES = """WITH RECURSIVE {below}, cuts AS (
         THEN b.booking_day ELSE k.day END AS statement_day
     FROM booked k JOIN commissions_judgebatch b ON b.id = k.by_batch WHERE k.is_same IS NOT TRUE
 )
-SELECT t.revision, t.corrects, t.deal_at, t.day, t.statement_day, t.booked_at, t.verdict, t.line, t.lots_e8,
-    d.ticket, coalesce(s.name, ''), d.action, a.login, c.code, c.name
+SELECT d.ticket || '.' || t.revision || CASE WHEN t.corrects IS NULL THEN '' ELSE '−' END,
+    coalesce(d.ticket || '.' || t.corrects, ''), '', t.deal_at, t.day, t.statement_day, t.booked_at, t.verdict,
+    t.line, t.lots_e8, d.ticket, coalesce(s.name, ''), d.action, coalesce(a.login, 0), c.code, c.name,
+    t.deal_id AS by_deal, t.revision AS by_revision, coalesce(t.corrects, -1) AS by_corrects
 FROM dated t JOIN trading_deal r ON r.id = t.deal_id
 JOIN trading_deal d ON d.server_id = r.server_id AND d.ticket = r.ticket AND d.leg = r.leg
     AND d.revision = t.deal_revision
 JOIN trading_tradingaccount a ON a.id = t.account_id JOIN clients_client c ON c.id = a.client_id
 LEFT JOIN trading_symbol s ON s.id = d.symbol_id
 WHERE t.statement_day >= %(since)s AND t.statement_day < %(until)s
-ORDER BY t.statement_day, t.deal_at, t.deal_id, t.revision, t.corrects NULLS FIRST"""
+UNION ALL
+SELECT x.kind || '-' || x.id, coalesce(x.kind || '-' || x.corrects_id, ''), x.kind, x.at, x.day, x.statement_day,
+    b.booked_at, %(paid)s, x.booked_e8, 0, 0, '', 0, coalesce(a.login, 0), coalesce(c.code, ''), coalesce(c.name, ''),
+    x.id, x.revision, -1
+FROM commissions_accrual x LEFT JOIN commissions_judgebatch b ON b.id = x.batch_id
+LEFT JOIN trading_tradingaccount a ON a.id = x.account_id LEFT JOIN clients_client c ON c.id = x.client_id
+WHERE x.payee_id = %(payee)s AND x.statement_day >= %(since)s AND x.statement_day < %(until)s AND x.booked_e8 <> 0
+ORDER BY statement_day, deal_at, by_deal, by_revision, by_corrects"""
 
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
     """One line. `corrects`: the number of the line that it takes back; the client's name is masked."""
 
-    number: str  # ticket and revision, like "1234.0"; one that takes back ends in "−"
+    number: str  # ticket and revision, like "1234.0", one that takes back ends in "−"; an accrual like "cpa-7"
     corrects: str
-    ticket: int
+    kind: str  # label of what has no rebate of a deal, like CPA; empty for a deal's rebate
+    ticket: int  # 0: none
     deal_at: datetime
     day: date
     statement_day: date
@@ -118,14 +129,15 @@ def _question(statement: Statement) -> tuple[str, dict[str, Any]]:
     periods = cycle_periods([payee.pk])[payee.pk]
     applying = applying_cuts(periods, cuts)
     cycles = [next(period.cycle for period in reversed(periods) if period.since < until) for until in applying]
+    days = _days(statement)
     params = {
         "payee": payee.pk, "ib": payee.ib_id, "client": payee.client_id,
-        "since": statement.from_day, "until": statement.to_day, "days": _days(statement),
+        "since": statement.from_day, "until": statement.to_day, "days": days,
         "cut_ids": [ids[cycle, until] for cycle, until in zip(cycles, applying, strict=True)],
         "cut_days": [to_date(until) for until in applying],
-        "not_counted": int(Verdict.NOT_COUNTED), "removed": int(Verdict.DEAL_REMOVED),
+        "not_counted": int(Verdict.NOT_COUNTED), "paid": int(Verdict.PAID), "removed": int(Verdict.DEAL_REMOVED),
     }  # fmt: skip
-    first = min([statement.from_day, *params["days"]])
+    first = min([statement.from_day, *days])
     return _LINES.format(below=_BELOW_IB if payee.ib_id else _ABOVE_CLIENT), {**params, "first": first}
 
 
@@ -138,11 +150,12 @@ def _days(statement: Statement) -> list[date]:
 
 
 def _line(row: Sequence[Any]) -> StatementLine:
-    revision, corrects, deal_at, day, statement_day, booked_at, verdict, amount_e8, lots_e8, ticket, *rest = row
-    symbol, action, login, client_code, client_name = rest
+    number, corrects, kind, deal_at, day, statement_day, booked_at, verdict, amount_e8, lots_e8, ticket, *rest = row
+    symbol, action, login, client_code, client_name, *_order = rest
     return StatementLine(
-        number=f"{ticket}.{revision}" + ("" if corrects is None else "−"),
-        corrects="" if corrects is None else f"{ticket}.{corrects}",
+        number=number,
+        corrects=corrects,
+        kind=str(AccrualKind(kind).label) if kind else "",
         ticket=ticket, deal_at=deal_at, day=day, statement_day=statement_day, booked_at=booked_at,
         verdict=Verdict(verdict), amount=from_e8(amount_e8), lots=Decimal(lots_e8) / E8, symbol=symbol,
         side="buy" if action == 0 else "sell", login=login, client_code=client_code, masked_name=mask_name(client_name),
