@@ -348,7 +348,7 @@ class TierLine(models.Model):
 
     pk = models.CompositePrimaryKey("deal_id", "tier_month_id")
     deal_id = models.BigIntegerField()  # the deal's first revision in trading.Deal
-    tier_month = models.ForeignKey(TierMonth, on_delete=models.CASCADE, related_name="lines", db_index=False)
+    tier_month = models.ForeignKey(TierMonth, on_delete=models.PROTECT, related_name="lines", db_index=False)
     deal_at = models.DateTimeField()
     server_id = models.BigIntegerField()
     ticket = models.BigIntegerField()

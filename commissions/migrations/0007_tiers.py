@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                     "tier_month",
                     models.ForeignKey(
                         db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=django.db.models.deletion.PROTECT,
                         related_name="lines",
                         to="commissions.tiermonth",
                     ),
