@@ -89,6 +89,20 @@ CORRECTION_MOVES: dict[CorrectionState, frozenset[CorrectionState]] = {
 }
 
 
+class SimulationState(models.TextChoices):
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    STOPPED = "stopped", _("Stopped")
+
+
+class SimulationScope(models.TextChoices):
+    """For which IBs the draft would hold."""
+
+    ONE = "one", _("This IB alone")
+    SUBTREE = "subtree", _("This IB and everybody below")
+    ALL = "all", _("All IBs")
+
+
 VERDICT_LABELS: dict[Verdict, Promise] = {
     Verdict.NOT_COUNTED: _("Not counted by the plan"),
     Verdict.PAID: _("Paid"),

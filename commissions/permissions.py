@@ -18,6 +18,7 @@ RIGHTS = {
     "commissions.hold_statement": _("Put statements on hold and release them"),
     "commissions.edit_settlement_terms": _("Change how IBs are settled"),
     "commissions.edit_payout_limit": _("Say from which amount on a payout takes two people"),
+    "commissions.simulate_plan": _("Replay own deals under a draft plan and see the result"),
     "commissions.view_correction": _("See corrections of judged deals and their previews"),
     "commissions.approve_correction": _("Decide on corrections that somebody else asked for"),
     "commissions.set_correction_limit": _("Say which corrections need no second person"),

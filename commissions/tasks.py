@@ -7,7 +7,7 @@ from commissions.levels.models import Ladder
 from commissions.settlement.making import MAKE_JOB, make_statements
 from commissions.settlement.paying import PAY_JOB, pay_statement
 from commissions.symbols import queue_symbol_deals
-from commissions.whatif import preview
+from commissions.whatif import preview, simulations
 from core import jobs
 
 
@@ -39,3 +39,9 @@ def measure_levels(*, now: datetime, ladder_id: int) -> None:
 def preview_correction(*, now: datetime, correction_id: int, run: int) -> None:
     """Compare the next deals of a correction's preview."""
     preview.run_preview_step(correction_id=correction_id, run=run, now=now)
+
+
+@jobs.handler(simulations.JOB)
+def run_simulation(*, now: datetime, simulation_id: int, days_done: int) -> None:
+    """Replay some days of a simulation."""
+    simulations.run_simulation_step(simulation_id=simulation_id, days_done=days_done, now=now)

@@ -6,7 +6,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 
-from commissions.enums import CorrectionState
+from commissions.enums import CorrectionState, SimulationScope, SimulationState
 
 
 class Correction(models.Model):
@@ -46,7 +46,7 @@ class Correction(models.Model):
 class CorrectionLine(models.Model):
     """What a correction changes for one payee, by month of the deals and by whether their statement is closed."""
 
-    correction = models.ForeignKey(Correction, on_delete=models.CASCADE, related_name="lines")
+    correction = models.ForeignKey(Correction, on_delete=models.PROTECT, related_name="lines")
     ib = models.ForeignKey("ib.IB", on_delete=models.PROTECT, null=True, related_name="+")
     client = models.ForeignKey("clients.Client", on_delete=models.PROTECT, null=True, related_name="+")
     currency = models.CharField(max_length=8)
@@ -87,3 +87,39 @@ class CorrectionPolicy(models.Model):
 
     def __str__(self) -> str:
         return f"{self.limit_amount} {self.limit_currency}"
+
+
+class Simulation(models.Model):
+    """The broker's own deals of some days, replayed under a draft plan for chosen IBs. Writes nothing else."""
+
+    state = models.CharField(max_length=10, choices=SimulationState.choices, default=SimulationState.RUNNING)
+    plan = models.ForeignKey("commissions.Plan", on_delete=models.PROTECT, related_name="+")
+    terms = models.JSONField(encoder=DjangoJSONEncoder)  # canonical form, see commissions.terms
+    scope = models.CharField(max_length=8, choices=SimulationScope.choices)
+    ib = models.ForeignKey("ib.IB", on_delete=models.PROTECT, null=True, related_name="+")  # null: all IBs
+    first_day = models.DateField()  # settlement zone
+    last_day = models.DateField()  # settlement zone, included
+    include_swap = models.BooleanField(default=False)  # count swaps as the broker's revenue
+    asked_by = models.ForeignKey("access.User", on_delete=models.PROTECT, null=True, related_name="+")
+    asked_at = models.DateTimeField()
+    days_done = models.PositiveSmallIntegerField(default=0)  # days replayed so far
+    finished_at = models.DateTimeField(null=True)
+    result = models.JSONField(default=dict)  # as commissions.whatif.tally writes it; sums so far while it runs
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="simulation_days_in_order", condition=Q(last_day__gte=models.F("first_day"))),
+            models.CheckConstraint(
+                name="simulation_finished_when_over",
+                condition=Q(state="running", finished_at__isnull=True)
+                | Q(state__in=["done", "stopped"], finished_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="simulation_names_ib_unless_all",
+                condition=Q(scope="all", ib__isnull=True) | Q(scope__in=["one", "subtree"], ib__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [models.Index(name="simulation_by_time", fields=["-asked_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.state}"

@@ -46,6 +46,7 @@ class Overlay:
         self.now = now
         self.memory = Memory(writes=False)
         self.drafts = _drafts(self.changes, now)
+        self.memory.versions |= {draft.id: draft for draft in self.drafts}
         self._network: tuple[tuple[int, int], Network] | None = None
         self._snapshot: tuple[NetworkSnapshot, NetworkSnapshot] | None = None
 
