@@ -68,6 +68,8 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
         Entry("why", icon="zoom-question", label=_("Why this rebate"), view="why_find",
               right="commissions.view_rebate"),
         Entry("plans", icon="certificate", label=_("Rebate plans"), view="plans", right="commissions.view_plan"),
+        Entry("simulations", icon="player-play", label=_("Plan simulator"), view="simulations",
+              right="commissions.simulate_plan"),
         Entry("ladders", icon="stairs", label=_("Levels of IBs"), view="ladders", right="commissions.view_level"),
     )),
     (_("Money"), (

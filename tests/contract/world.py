@@ -13,6 +13,7 @@ from access.queries import actor_for
 from access.services import create_role, create_user, grant_role, request_role
 from access.types import Actor
 from clients.services import create_client
+from commissions.enums import SimulationScope
 from commissions.levels.changes import place_ib
 from commissions.levels.enums import ApprovalNeed, PeriodKind
 from commissions.levels.evaluation import evaluate_period, next_duty
@@ -21,12 +22,13 @@ from commissions.levels.ladders import create_ladder, publish_ladder_version
 from commissions.levels.models import LevelResult
 from commissions.levels.periods import period_of
 from commissions.levels.types import LadderTerms, LevelTerms
-from commissions.models import IbDay, Payee
+from commissions.models import IbDay, Payee, Plan
 from commissions.services import assign_plan, create_plan, judge_next_batch, publish_plan_version
 from commissions.settlement.models import Statement
 from commissions.whatif.changes import AssignPlan
 from commissions.whatif.corrections import make_change
 from commissions.whatif.preview import run_preview_step
+from commissions.whatif.simulations import run_simulation_step, start_simulation
 from ib.models import IB
 from ib.services import create_ib, move_account, move_client
 from ledger.enums import AccountKind, EntryKind, OwnerType
@@ -51,6 +53,7 @@ class World:
         self._network()
         self._trading()
         self._money()
+        self._simulation()
         self._correction()
         self._levels()
         self.ids["statement"] = self._statement(self.top).pk
@@ -169,6 +172,17 @@ class World:
         self.ids |= {
             "ladder": ladder.pk, "level_run": run.pk, "level_result": result.pk, "level_exclusion": exclusion.pk,
         }  # fmt: skip
+
+    def _simulation(self) -> None:
+        """Leave a simulation of the last days that is done."""
+        plan, day = Plan.objects.get(pk=self.ids["plan"]), self.now.date()
+        terms = {"rates": [{"any": True, "base": "per_lot", "rate": "7", "currency": "USD"}]}
+        simulation = start_simulation(
+            plan=plan, terms=terms, scope=SimulationScope.ALL, ib=None, first_day=day - timedelta(days=2), last_day=day,
+            actor=SYSTEM, now=self.now,
+        )  # fmt: skip
+        run_simulation_step(simulation_id=simulation.pk, days_done=0, now=self.now)
+        self.ids["simulation"] = simulation.pk
 
     def _correction(self) -> None:
         """Leave a correction whose preview is ready: the top IB would be paid by no plan, from long ago on."""
