@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("commissions", "0010_accruals"),
+        ("commissions", "0011_proof"),
         ("ib", "0002_walls"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
