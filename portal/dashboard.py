@@ -24,7 +24,7 @@ from ledger.queries import ledger_accounts_visible_to
 from portal.network import level_below
 from portal.periods import CHIPS, Period, day_bounds, period_of, today_in
 from tenancy.context import current_broker
-from trading.queries import completeness
+from trading.completeness import completeness
 from ui import charts
 from ui.numbers import exact_text, fixed
 from ui.templatetags.ui import day, short_day
@@ -67,7 +67,7 @@ def dashboard(request: ActorRequest) -> HttpResponse:
         "series": series_names(),
         "level": level_below(ib, depth=1, at=now, period=period),
         "newest": rebates(ib_id=ib.pk, days=day_bounds(period, zone), limit=NEWEST).rows,
-        "completeness": completeness(),
+        "completeness": completeness(now),
     }
     return render(request, "portal/partner/dashboard.html", context)
 

@@ -15,7 +15,7 @@ from commissions.earnings import RebatePage, earned_days, rebates
 from ib.models import IB
 from portal.periods import CHIPS, Period, day_bounds, period_of, today_in
 from tenancy.context import current_broker
-from trading.queries import completeness
+from trading.completeness import completeness
 from ui import verdicts
 from ui.fragments import is_fragment
 
@@ -52,7 +52,7 @@ def rebate_list(request: ActorRequest) -> HttpResponse:
     context["whole"] = None if filters.is_narrowed else whole_sum(ib, filters.period)
     if is_fragment(request):
         return render(request, "portal/rebates/_rows.html", context)
-    context |= {"nav": "rebates", "chips": CHIPS, "zone": zone, "completeness": completeness()}
+    context |= {"nav": "rebates", "chips": CHIPS, "zone": zone, "completeness": completeness(now)}
     context["verdicts"] = [(verdict.code, verdicts.label(verdict)) for verdict in SHOWN_VERDICTS]
     return render(request, "portal/rebates/list.html", context)
 

@@ -16,6 +16,7 @@ from commissions.settlement.pages import payouts_of, statements_visible_to
 from commissions.settlement.terms import terms_of_ib
 from ib.models import IB
 from tenancy.context import current_broker
+from trading.completeness import completeness
 from ui.exports import CONTENT_TYPES, export_file
 from ui.fragments import is_fragment
 from ui.paging import Cursor, page_of
@@ -41,7 +42,8 @@ def statement_list(request: ActorRequest) -> HttpResponse:
     if is_fragment(request):
         return render(request, "portal/statements/_list.html", context)
     context |= {
-        "nav": "statements", "terms": terms_of_ib(ib=ib, day=settlement_day(timezone.now())),
+        "completeness": completeness(timezone.now()), "nav": "statements",
+        "terms": terms_of_ib(ib=ib, day=settlement_day(timezone.now())),
         "zone": current_broker().settlement_zone,
     }  # fmt: skip
     return render(request, "portal/statements/list.html", context)
@@ -64,7 +66,7 @@ def statement_page(request: ActorRequest, pk: int) -> HttpResponse:
     context = {
         **_in_words(statement), "payouts": payouts_of(statement), "has_more": len(lines) > LINES_SHOWN,
         "lines": [{"line": line, "login": login_text(line, whole=True)} for line in lines[:LINES_SHOWN]],
-        "zone": current_broker().settlement_zone, "nav": "statements",
+        "zone": current_broker().settlement_zone, "nav": "statements", "completeness": completeness(timezone.now()),
     }  # fmt: skip
     return render(request, "portal/statements/page.html", context)
 

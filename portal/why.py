@@ -9,7 +9,7 @@ from access.decorators import ActorRequest, requires_client, requires_ib
 from commissions.explaining import DealWhy, why_deal
 from commissions.tickets import find_ticket_of_ib, read_ticket
 from ib.models import IB
-from trading.queries import completeness
+from trading.completeness import completeness
 from ui.why import as_document, as_text, page_facts, sections
 
 TEXT = "text/plain; charset=utf-8"
@@ -58,7 +58,7 @@ def why_find(request: ActorRequest) -> HttpResponse:
         answer = find_ticket_of_ib(ticket=ticket, ib_id=request.actor.ib_id or 0, now=timezone.now())
         if len(answer.deals) == 1 and not answer.held:
             return redirect("portal:why", deal_id=answer.deals[0].deal.deal_id)
-    context = {"nav": "rebates", "words": words, "answer": answer, "completeness": completeness()}
+    context = {"nav": "rebates", "words": words, "answer": answer, "completeness": completeness(timezone.now())}
     return render(request, "portal/rebates/find.html", context)
 
 

@@ -18,7 +18,7 @@ from mt4bridge.clock import ServerClock
 from mt4bridge.enums import DealAction, DealEntry
 from mt4bridge.models import MtServer
 from trading.enums import HoldReason
-from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, SymbolGroup, TradingAccount
+from trading.models import Deal, HeldDeal, MtGroup, Symbol, SymbolGroup, TradingAccount
 from trading.types import BookSummary, DealKey
 
 _TRADES = (DealAction.BUY, DealAction.SELL)
@@ -394,25 +394,3 @@ def _open_position(row: dict[str, Any], account: TradingAccount) -> OpenPosition
         profit=profit, swap=swap, net=profit + swap,
         currency=account.mt_group.currency, opened_at=datetime.fromisoformat(row["opened_at"]),
     )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Completeness:
-    """Up to when every deal of a server is stored and judged; None: nothing was read yet."""
-
-    server: str
-    complete_until: datetime | None
-    clock_ahead: timedelta  # what the server's own clock adds to UTC at that moment
-
-
-def completeness() -> list[Completeness]:
-    """Return how far the walk of each active MT server is complete, by name. One statement."""
-    cursors = DealCursor.objects.filter(server__is_active=True).select_related("server").order_by("server__name")
-    return [_completeness(cursor) for cursor in cursors]
-
-
-def _completeness(cursor: DealCursor) -> Completeness:
-    clock = ServerClock(cursor.server.clock_zone, cursor.server.clock_shift_minutes)
-    until = cursor.complete_until
-    ahead = timedelta(seconds=clock.offset_seconds(until)) if until else timedelta(0)
-    return Completeness(server=cursor.server.name, complete_until=until, clock_ahead=ahead)

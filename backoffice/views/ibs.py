@@ -23,6 +23,7 @@ from ib.models import IB
 from ib.queries import children, ibs_visible_to
 from ib.queries.staff import MoveEffect, agreements_of, below, chain_rows, direct_clients, ib_links, move_effect
 from tenancy.context import current_broker
+from trading.completeness import completeness
 from ui.fragments import is_fragment
 
 LEVEL_SIZE = 20
@@ -98,7 +99,7 @@ def ib_page(request: ActorRequest, pk: int) -> HttpResponse:
         "links": ib_links(ib), "agreements": agreements_of(ib), "assignments": plan_assignments(ib_id=ib.pk),
         "clients": list(clients[:CLIENTS_SHOWN]), "client_count": clients.count(),
         "terms": list(ib.settlement_terms.select_related("mt_account").order_by("-effective_day", "-pk")[:TERMS_SHOWN]),
-        "zone": current_broker().settlement_zone, **_level(request, ib),
+        "completeness": completeness(now), "zone": current_broker().settlement_zone, **_level(request, ib),
     }  # fmt: skip
     return show(request, "ibs/page.html", context, nav="ibs")
 

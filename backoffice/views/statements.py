@@ -29,6 +29,7 @@ from core.errors import DomainError
 from ib.models import IB
 from ib.queries import ibs_visible_to
 from tenancy.context import current_broker
+from trading.completeness import completeness
 from ui.exports import CONTENT_TYPES, export_file
 from ui.settlement import PILLS, carried_words, login_text, statement_sheet
 
@@ -52,6 +53,7 @@ def _list(request: ActorRequest, *, errors: tuple[str, ...] = (), status: int = 
     context = {
         "form": form, "page": page, "totals": totals(rows), "errors": errors, "trouble": settlement_trouble(),
         "rows": [in_words(row) for row in page.rows] if page else [], "limits": payout_limits(),
+        "completeness": completeness(timezone.now()),
     }  # fmt: skip
     return show(request, "statements/list.html", context, nav="statements", part="statements/_list.html", status=status)
 
@@ -132,6 +134,7 @@ def statement_page(request: ActorRequest, pk: int) -> HttpResponse:
         **in_words(statement), "payouts": payouts_of(statement), "words": carried_words(statement),
         "lines": [{"line": line, "login": login_text(line, whole)} for line in lines[:LINES_SHOWN]],
         "has_more": len(lines) > LINES_SHOWN, "zone": current_broker().settlement_zone,
+        "completeness": completeness(timezone.now()),
         "limit": payout_limits().get(statement.payee.currency),
     }  # fmt: skip
     return show(request, "statements/page.html", context, nav="statements")

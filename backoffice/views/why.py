@@ -2,6 +2,7 @@
 
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from access.decorators import ActorRequest, requires
@@ -10,8 +11,8 @@ from backoffice.shell import show
 from commissions.explaining import DealWhy, why_deal
 from commissions.impossible import impossible_deals
 from commissions.tickets import find_ticket, read_ticket
+from trading.completeness import completeness
 from trading.enums import HoldReason
-from trading.queries import completeness
 from ui.why import as_document, as_text, page_facts, sections
 
 RIGHT = "commissions.view_rebate"
@@ -61,7 +62,7 @@ def why_find(request: ActorRequest) -> HttpResponse:
         if len(answer.deals) == 1 and not answer.held:
             return redirect("backoffice:deal_why", deal_id=answer.deals[0].deal.deal_id)
     held = [{"row": row, "reason": HoldReason(row.reason).label} for row in answer.held] if answer else []
-    context = {"words": words, "answer": answer, "held": held, "completeness": completeness()}
+    context = {"words": words, "answer": answer, "held": held, "completeness": completeness(timezone.now())}
     return show(request, "why/find.html", context, nav="why")
 
 

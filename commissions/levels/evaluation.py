@@ -19,7 +19,7 @@ from commissions.levels.standing import Place, places_of
 from commissions.levels.types import Figures, LadderTerms, Verdict
 from core import jobs
 from tenancy.context import current_broker
-from trading.queries import completeness
+from trading.completeness import completeness
 
 PATIENCE = timedelta(hours=24)  # how long an evaluation waits for MT servers that are behind
 _CHUNK = 2_000

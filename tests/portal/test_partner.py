@@ -135,6 +135,20 @@ def test_completeness_is_told_in_server_time(as_user: AsUser, traded: Book) -> N
     assert 'title="2026-03-20 12:00:00 UTC">2026-03-20 15:00:00</time> server time' in html
 
 
+def test_a_server_that_is_down_stays_where_it_was_and_says_so(as_user: AsUser, traded: Book) -> None:
+    traded.server.cursor.complete_until = NOW - timedelta(hours=3)
+    traded.server.cursor.save()
+    traded.server.failures, traded.server.last_error_code = 4, "server_unreachable"
+    traded.server.save()
+    browser = as_user(traded.users["master"])
+
+    for path in ("/partner/", "/partner/rebates/", "/partner/why/", "/partner/statements/"):
+        html = browser.get(path).content.decode()
+        assert "2026-03-20 12:00:00</time> server time" in html, path
+        assert "The server cannot be read at the moment; later deals follow when it can." in html, path
+        assert "127.0.0.1" not in html
+
+
 @pytest.mark.parametrize("clients", [1, 3])
 def test_dashboard_costs_the_same_for_one_and_three_clients(as_user: AsUser, book: Book, clients: int) -> None:
     for number in range(clients):
