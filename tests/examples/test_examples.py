@@ -3,15 +3,17 @@
 The files are rebate scenarios with one key more: `expect.totals`, what each payee has earned in all."""
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from django.db import connection
+from django.db.models import Sum
 
 from commissions.calculation import Verdict
-from commissions.models import IbDay, Judgement, Payee
+from commissions.models import Accrual, IbDay, Judgement, Payee
 from core.money import from_e8
 from crm.scenarios.documents import Document, read_documents
 from crm.scenarios.outcome import Given, Pair, read_pairs
@@ -41,6 +43,18 @@ def signed_lines(document: Document) -> list[Line]:
 
 def signed_verdicts(document: Document) -> list[tuple[int, str, str]]:
     return sorted((row["ticket"], row["to"], row["reason"]) for row in document.expect["verdicts"])
+
+
+def signed_accruals(document: Document) -> list[tuple[str, date, Decimal, str]]:
+    """Return the signed lines that belong to no deal's rebate: payee, day, amount, currency."""
+    rows = document.expect.get("accruals") or []
+    return sorted((row["to"], row["day"].date(), Decimal(row["amount"]), row["currency"]) for row in rows)
+
+
+def stored_accruals() -> list[tuple[str, date, Decimal, str]]:
+    """Return what was booked for each payee and day without a deal's rebate."""
+    rows = Accrual.objects.values_list("payee__ib__code", "day", "payee__currency").annotate(booked=Sum("booked_e8"))
+    return sorted((to, day, from_e8(booked), currency) for to, day, currency, booked in rows.order_by())
 
 
 def signed_totals(document: Document) -> dict[tuple[str, str], Decimal]:
@@ -78,11 +92,13 @@ def stored_books(world: World) -> dict[tuple[str, str], Books]:
 
 def live_lines() -> dict[int, Decimal]:
     live = {row.deal_id: row for row in Judgement.objects.order_by("deal_id", "revision")}
-    return added(
+    lines = [
         (payee, from_e8(amount))
         for row in live.values()
         for payee, amount in zip(row.payee, row.amount_e8, strict=True)
-    )
+    ]
+    accrued = Accrual.objects.values_list("payee_id", "booked_e8")
+    return added([*lines, *((payee, from_e8(booked)) for payee, booked in accrued)])
 
 
 def added(amounts: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
@@ -108,7 +124,7 @@ def posted(ledger_account_id: int) -> Decimal:
 def test_all_examples_are_read() -> None:
     assert list(EXAMPLES) == [
         "E1-partial-closes", "E2-difference", "E3-commission-share", "E4-by-level", "E5-three-currencies",
-        "E6-client-moves", "E7-server-edits", "E8-filters-and-cap",
+        "E6-client-moves", "E7-server-edits", "E8-filters-and-cap", "E9-tiers", "E10-advance",
     ]  # fmt: skip
 
 
@@ -119,6 +135,8 @@ def test_signed_totals_are_the_sums_of_the_signed_rebates(name: str) -> None:
     sums = dict.fromkeys(signed_totals(document), Decimal(0))
 
     for _ticket, to, _level, amount, currency in signed_lines(document):
+        sums[to, currency] += amount
+    for to, _day, amount, currency in signed_accruals(document):
         sums[to, currency] += amount
 
     assert sums == signed_totals(document)
@@ -134,6 +152,7 @@ def test_engine_pays_what_was_signed(name: str, broker: Broker) -> None:
     pairs = read_pairs(world)
     assert stored_lines(pairs) == signed_lines(document)
     assert stored_verdicts(pairs) == signed_verdicts(document)
+    assert stored_accruals() == signed_accruals(document)
     signed = signed_totals(document)
     assert stored_books(world) == {to: Books(total, total, total) for to, total in signed.items()}
 
