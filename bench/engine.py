@@ -3,9 +3,12 @@
 ratio_to_copy      binary COPY of the same final rows into the same tables / the engine
 ratio_to_row_copy  binary COPY of one row per payee into a table with only its primary key / the engine
 ratio_to_orm       a naive ORM loop doing the same work, per deal / the engine, per deal
-Openings are stored before and closings are judged, in batches as large as the walker takes them. The IBs' ledger
-accounts exist in both; what a process remembers of network and plans is cold. Works in brokers of its own, which are
-removed afterwards."""
+Openings are stored before and closings are judged, in batches as large as the walker takes them; then the MT server
+edits 1 % of them, and those are judged again. The IBs' ledger accounts exist in both; what a process remembers of
+network and plans is cold. The baseline of rows is measured on the first rows and counted up. `rerun_share`: what it
+costs to walk again over what is judged. Works in brokers of its own, which are removed afterwards.
+
+Two markets: `mixed` (all bases, two currencies, two versions of each plan) and `plain` (per lot by difference)."""
 
 import argparse
 import gc
@@ -18,9 +21,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from io import BytesIO
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import django
 
@@ -32,8 +35,8 @@ from django.db import connection, transaction  # noqa: E402
 from django.db.models import F, Max, Q  # noqa: E402
 
 from access.types import Actor  # noqa: E402
-from bench._market import DAY, Size, build_market  # noqa: E402
-from commissions.judging.batches import judge_rows  # noqa: E402
+from bench._market import DAY, Size, build_market, edit_closings  # noqa: E402
+from commissions.judging.batches import judge_next_batch, judge_rows, rejudge_next_batch  # noqa: E402
 from commissions.judging.deals import read_new  # noqa: E402
 from commissions.judging.memory import Memory, forget  # noqa: E402
 from commissions.judging.payees import PayeeKey, ensure_payees  # noqa: E402
@@ -52,6 +55,7 @@ from trading.cursor import get_cursor  # noqa: E402
 from trading.models import Deal, DealCursor, TradingAccount  # noqa: E402
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
+SIZES = {"mixed": (1_000_000, 20_000, 80_000, 150), "plain": (200_000, 5_000, 20_000, 1)}  # deals, IBs, clients, trees
 ACTOR = Actor.system("bench")
 # A judgement as one row per payee: the same columns, an element in place of each array.
 ROW_TABLE = """CREATE TABLE bench_line (deal_id bigint, account_id bigint, leaf_ib_id bigint, deal_at timestamptz,
@@ -62,7 +66,10 @@ LINES = """SELECT j.deal_id, j.account_id, j.leaf_ib_id, j.deal_at, j.lots_e8, j
     j.revision, j.deal_revision, l.level::smallint, j.terms_hash, l.payee, l.verdict, l.rate_row, l.amount,
     NULL::bigint
     FROM commissions_judgement j, unnest(j.payee, j.verdict, j.rate_row, j.amount_e8)
-    WITH ORDINALITY AS l(payee, verdict, rate_row, amount, level) ORDER BY j.deal_id, l.level"""
+    WITH ORDINALITY AS l(payee, verdict, rate_row, amount, level)
+    WHERE j.deal_id <= %s AND j.revision = 0 ORDER BY j.deal_id, l.level"""
+FIRST = "SELECT deal_id FROM commissions_judgement WHERE revision = 0 ORDER BY deal_id OFFSET %s LIMIT 1"
+ROWS = 200_000  # deals whose payees' rows are copied one by one
 
 
 class Meter:
@@ -111,9 +118,22 @@ def fetch_closings(server_id: int, deals: int) -> list[Any]:
     return fetched
 
 
+def fetch_edits(server_id: int, last_id: int) -> list[Any]:
+    rows = read_new(server_id=server_id, after_id=last_id, limit=JUDGE_BATCH)
+    return [rows] if len(rows) else []
+
+
 def judge_all(server_id: int, fetched: list[Any]) -> None:
     for rows in fetched:
         judge_rows(rows, cursor=get_cursor(server_id), now=NOW)
+
+
+def walk_again(server_id: int) -> None:
+    """Ask the engine for more work, as the walker does after every round; there is none."""
+    if judge_next_batch(server_id=server_id, limit=JUDGE_BATCH, now=NOW):
+        raise AssertionError("deals were left to be judged")
+    if rejudge_next_batch(server_id=server_id, limit=JUDGE_BATCH, now=NOW):
+        raise AssertionError("deals were left to be judged again")
 
 
 COPIES = (
@@ -132,19 +152,21 @@ ENTRY = """id, idempotency_key, request_hash, kind, at, booked_at, description, 
     actor_user_id"""
 
 
-def copy_out(query: str) -> bytes:
-    buffer = BytesIO()
+def copy_out(query: str) -> IO[bytes]:
+    """Return the rows as a file: a million of them are no part of what the engine needs."""
+    file = TemporaryFile()  # noqa: SIM115 -- closed with the last reference to it
     with connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", buffer)
-    return buffer.getvalue()
+        cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", file)
+    return file
 
 
-def copy_in(target: str, body: bytes) -> None:
+def copy_in(target: str, file: IO[bytes]) -> None:
+    file.seek(0)
     with connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY {target} FROM STDIN (FORMAT binary)", BytesIO(body))
+        cursor.copy_expert(f"COPY {target} FROM STDIN (FORMAT binary)", file, size=1 << 18)
 
 
-def final_rows() -> tuple[list[dict[str, bytes]], bytes, dict[str, bytes]]:
+def final_rows() -> tuple[list[dict[str, IO[bytes]]], IO[bytes], dict[str, IO[bytes]]]:
     """Return the stored rows by batch, the roll-up, and what they refer to, all as binary COPY."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM commissions_judgebatch ORDER BY id")
@@ -163,7 +185,7 @@ def final_rows() -> tuple[list[dict[str, bytes]], bytes, dict[str, bytes]]:
     return by_batch, days, base
 
 
-def copy_final(by_batch: list[dict[str, bytes]], days: bytes) -> None:
+def copy_final(by_batch: list[dict[str, IO[bytes]]], days: IO[bytes]) -> None:
     for place, parts in enumerate(by_batch):
         with transaction.atomic():
             copy_in("commissions_judgement", parts["commissions_judgement"])
@@ -260,17 +282,27 @@ def run(size: Size, sample: int) -> dict[str, Any]:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
         fetched = fetch_closings(server_id, size.deals)
+        last_id = int(fetched[-1]["id"].max())
         ensure_payees(Memory(), (PayeeKey(pk, 0, "USD") for pk in IB.objects.values_list("pk", flat=True)), now=NOW)
         forget()
         meter = Meter()
-        engine = meter.measure(lambda: judge_all(server_id, fetched))
-        result = sizes(size.deals)
+        first = meter.measure(lambda: judge_all(server_id, fetched))
+        fetched.clear()
+        edited = edit_closings(server_id, size, every=100) if size.mixed else 0
+        edits = fetch_edits(server_id, last_id)
+        again = meter.measure(lambda: judge_all(server_id, edits))
+        rerun = meter.measure(lambda: walk_again(server_id))
+        engine = (first[0] + again[0], first[1] + again[1])
+        result = sizes(size.deals) | {"max_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}
         by_batch, days, base = final_rows()
-        payees = sum(len(row) for row in Judgement.objects.values_list("payee", flat=True))
         with connection.cursor() as cursor:
             cursor.execute(ROW_TABLE)
-        lines = copy_out(LINES)
+            cursor.execute("SELECT sum(cardinality(payee)) FROM commissions_judgement WHERE revision = 0")
+            (payees,) = cursor.fetchone()
+            cursor.execute(FIRST, [min(ROWS, size.deals) - 1])
+            lines = copy_out(cursor.mogrify(LINES, cursor.fetchone()).decode())
         rows = meter.measure(lambda: copy_in("bench_line", lines))
+        share = size.deals / min(ROWS, size.deals)
         orm = meter.measure(lambda: naive(server_id, sample))
     with scratch_broker():
         copy_in("ledger_ledgeraccount", base["ledger_ledgeraccount"])
@@ -279,31 +311,38 @@ def run(size: Size, sample: int) -> dict[str, Any]:
     orm_per_deal = sum(orm) / sample
     return {
         "deals": size.deals,
+        "edited": edited,
         "payees_per_deal": round(payees / size.deals, 2),
         "engine_cpu_s": round(sum(engine), 3),
         "engine_client_cpu_s": round(engine[0], 3),
+        "engine_again_cpu_s": round(sum(again), 3),
         "copy_cpu_s": round(sum(copied), 3),
-        "row_copy_cpu_s": round(sum(rows), 3),
+        "row_copy_cpu_s": round(sum(rows) * share, 3),
         "orm_cpu_s_per_deal": round(orm_per_deal, 6),
         "ratio_to_copy": round(sum(copied) / sum(engine), 3),
-        "ratio_to_row_copy": round(sum(rows) / sum(engine), 3),
+        "ratio_to_row_copy": round(sum(rows) * share / sum(engine), 3),
         "ratio_to_orm": round(orm_per_deal * size.deals / sum(engine), 1),
+        "rerun_share": round(sum(rerun) / sum(first), 5),
         **result,
-        "max_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--deals", type=int, default=200_000)
-    parser.add_argument("--ibs", type=int, default=5_000)
+    parser.add_argument("--market", choices=tuple(SIZES), default="mixed")
+    parser.add_argument("--deals", type=int)
+    parser.add_argument("--ibs", type=int)
     parser.add_argument("--depth", type=int, default=12)
-    parser.add_argument("--clients", type=int, default=20_000)
-    parser.add_argument("--trees", type=int, default=1)
+    parser.add_argument("--clients", type=int)
+    parser.add_argument("--trees", type=int)
     parser.add_argument("--sample", type=int, default=100, help="deals of the naive loop")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    size = Size(options.deals, options.ibs, options.depth, options.clients, options.trees)
+    deals, ibs, clients, trees = SIZES[options.market]
+    size = Size(
+        options.deals or deals, options.ibs or ibs, options.depth, options.clients or clients, options.trees or trees,
+        mixed=options.market == "mixed",
+    )  # fmt: skip
     result = run(size, options.sample)
     if not options.json:
         for name, value in result.items():

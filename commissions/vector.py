@@ -1,13 +1,17 @@
 """Amounts of linear cells over whole batches: numpy where a bound rules out overflow, Python integers elsewhere."""
 
+from functools import reduce
 from math import lcm
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from commissions.distinct import distinct
 from core.money import div_half_even
 
 Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 _SAFE = 2**62 - 1
 LARGEST = 2**60  # 1e-8 units, 11.5 thousand million: sums of a few lines stay within a bigint
@@ -37,30 +41,58 @@ def _over_one_denominator(cell: list[tuple[int, int]]) -> tuple[list[int], int]:
     return nums, common
 
 
-def amounts(measures: Int64s, cells: Int64s, offset: Int64s, width: int, coefficients: Coefficients) -> Int64s:
+class Measured(NamedTuple):
+    """What deals measure: num × times / over, in 1e-8 units, not negative."""
+
+    num: Int64s
+    times: Int64s
+    over: Int64s
+
+    @classmethod
+    def whole(cls, num: Int64s) -> "Measured":
+        """Return measures that are integers of 1e-8."""
+        ones = np.ones_like(num)
+        return cls(num, ones, ones)
+
+
+def amounts(measures: Measured, cells: Int64s, offset: Int64s, width: int, coefficients: Coefficients) -> Int64s:
     """Return round(measure × num / den), half to even: a row per deal, a column per level of its cell.
 
-    `measures` are not negative; `cells` names each deal's cell, all of `width` levels from `offset` on.
+    `cells` names each deal's cell, all of `width` levels from `offset` on.
 
     int64 takes only deals for which measure × numerator + denominator stays below 2^62; others take Python integers.
     A result above LARGEST becomes TOO_LARGE: one impossible deal does not stop a batch."""
-    if not len(measures) or not width:
-        return np.zeros((len(measures), width), dtype=np.int64)
-    den = coefficients.den[cells]
-    common = _common_denominator(np.unique(den))
-    divisor: Int64s | int = den[:, None] if common is None else common
+    if not len(measures.num) or not width:
+        return np.zeros((len(measures.num), width), dtype=np.int64)
+    scaled, fits = product(measures.num, measures.times)
+    den, den_fits = product(coefficients.den[cells], measures.over)
+    common = _common_denominator(distinct(den)[0])
+    divisor: Int64s | int = np.maximum(den, 1)[:, None] if common is None else common
     raised = np.ones_like(den) if common is None else common // np.maximum(den, 1)
     room = (_SAFE - (common or np.maximum(den, 1))) // np.maximum(coefficients.largest[cells], 1) // raised
-    safe = (den > 0) & (measures <= room)
-    product = coefficients.num[offset[:, None] + np.arange(width)]
-    product *= np.where(safe, measures * raised, 0)[:, None] if not safe.all() else (measures * raised)[:, None]
-    quotient = _divide_half_even(product, np.maximum(divisor, 1))
+    safe = fits & den_fits & (den > 0) & (scaled <= room)
+    found = coefficients.num[offset[:, None] + np.arange(width)]
+    found *= np.where(safe, scaled * raised, 0)[:, None] if not safe.all() else (scaled * raised)[:, None]
+    quotient = _divide_half_even(found, divisor)
     if quotient.max() > LARGEST:
         quotient[quotient > LARGEST] = TOO_LARGE
     for index in np.flatnonzero(~safe).tolist():
         pairs = coefficients.exact[int(cells[index])]
-        quotient[index] = [exact_amount(int(measures[index]), num, den) for num, den in pairs]
+        whole, over = int(measures.num[index]) * int(measures.times[index]), int(measures.over[index])
+        quotient[index] = [exact_amount(whole, num, den * over) for num, den in pairs]
     return quotient
+
+
+def product(*columns: Int64s) -> tuple[Int64s, Bools]:
+    """Return the product of columns, and for which rows it stays below 2^62; elsewhere it is 0."""
+    bound = 1
+    for column in columns:
+        bound *= max(abs(int(column.min(initial=0))), abs(int(column.max(initial=0))))
+    if bound <= _SAFE:
+        return reduce(np.multiply, columns), np.ones(len(columns[0]), dtype=np.bool_)
+    exact = reduce(np.multiply, [column.astype(object) for column in columns])
+    fits = np.asarray(np.abs(exact) <= _SAFE, dtype=np.bool_)
+    return np.where(fits, exact, 0).astype(np.int64), fits
 
 
 def _common_denominator(dens: Int64s) -> int | None:
@@ -87,4 +119,4 @@ def exact_amount(measure: int, num: int, den: int) -> int:
 def multiplied(measures: Int64s, factors: list[tuple[int, int]], which: Int64s) -> Int64s:
     """Return round(measure × factor), half to even, with the factor that `which` names for each measure."""
     coefficients = Coefficients([[factor] for factor in factors])
-    return amounts(measures, which, which, 1, coefficients)[:, 0]
+    return amounts(Measured.whole(measures), which, which, 1, coefficients)[:, 0]

@@ -9,6 +9,7 @@ import numpy as np
 from django.db import transaction
 
 from access.types import Actor
+from commissions.distinct import distinct
 from commissions.enums import BatchKind
 from commissions.judging import waiting
 from commissions.judging.accruing import accrue_marked
@@ -18,7 +19,6 @@ from commissions.judging.columns import Rows
 from commissions.judging.compute import judge_trades
 from commissions.judging.deals import is_trade, read_new, read_newest
 from commissions.judging.dependents import dependents_of_late, dependents_of_revised
-from commissions.judging.distinct import distinct
 from commissions.judging.judged import Judged, chosen
 from commissions.judging.measures import lock_tiers
 from commissions.judging.plans import known_versions

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from commissions.distinct import Lookup, distinct
 from commissions.judging.cells import CellTable, GroupFacts
 from commissions.judging.chains import ChainTable, Network
 from commissions.judging.columns import Column, Rows, read_columns
-from commissions.judging.distinct import Lookup, distinct
 from commissions.judging.history import moment
 from commissions.judging.memory import MAX_CELLS, Memory, memory
 from commissions.judging.plans import load_plans, plan_version

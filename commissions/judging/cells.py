@@ -8,10 +8,9 @@ import numpy.typing as npt
 
 from commissions.calculation import PartKind, SymbolFacts, Verdict
 from commissions.judging.chains import Shape, row_id
-from commissions.resolve import Cell, CellFacts, CellLevel, Measure, resolve_cell
+from commissions.resolve import ACCOUNT, QUOTE, Cell, CellFacts, CellLevel, Conversion, Kind, Measure, resolve_cell
 from commissions.vector import Coefficients
 
-MEASURES = tuple(Measure)
 _NOT_COUNTED = CellLevel(Verdict.NOT_COUNTED, Verdict.NOT_COUNTED, 0, 1, None)
 
 
@@ -24,13 +23,23 @@ class GroupFacts(NamedTuple):
 
 
 class CellKey(NamedTuple):
-    """What all deals of one cell share. `symbol` is empty unless some row of the shape names the symbol."""
+    """What all deals of one cell share. `symbol` and `mt_group` are empty unless some row of the shape names them,
+    `account_currency` unless the direct IB shares with the client. The quote currency, the lot factor and otherwise the
+    account's currency come in with each deal's measure."""
 
     shape: int
     symbol: str
     symbol_group: str
-    mt_group: GroupFacts
+    mt_group: str
+    account_currency: str
     kind: PartKind
+
+
+class Formula(NamedTuple):
+    """How to come from a deal to the number that a cell's coefficients multiply."""
+
+    measure: Measure
+    conversion: Conversion | None
 
 
 class CellTable:
@@ -39,7 +48,8 @@ class CellTable:
     def __init__(self) -> None:
         self.cells: list[Cell] = []
         self.offset: list[int] = []
-        self.measure: list[int] = []  # place in MEASURES; -1: exact
+        self.formula: list[int] = []  # place in `formulas`; -1: exact
+        self.formulas: list[Formula] = []
         self._numbers: dict[CellKey, int] = {}
         self._fractions: list[list[tuple[int, int]]] = []
         self._verdicts: list[int] = []
@@ -56,9 +66,9 @@ class CellTable:
 
     def arrays(self) -> "FlatCells":
         """Return all cells as numpy columns."""
-        if self._arrays is None or len(self._arrays.measure) != len(self.cells):
+        if self._arrays is None or len(self._arrays.formula) != len(self.cells):
             self._arrays = FlatCells(
-                measure=np.array(self.measure, dtype=np.int64),
+                formula=np.array(self.formula, dtype=np.int64),
                 offset=np.array(self.offset, dtype=np.int64),
                 min_hold_us=np.array([cell.min_hold_seconds * 1_000_000 for cell in self.cells], dtype=np.int64),
                 counted=np.array([cell.is_counted for cell in self.cells], dtype=np.bool_),
@@ -72,7 +82,7 @@ class CellTable:
 
     def _add(self, cell: Cell, shape: Shape) -> int:
         self.cells.append(cell)
-        self.measure.append(MEASURES.index(cell.measure) if cell.measure else -1)
+        self.formula.append(self._formula(cell))
         self.offset.append(len(self._verdicts))
         self._fractions.append([])
         if cell.measure:
@@ -81,6 +91,14 @@ class CellTable:
             if shape.shares_with_client:
                 self._add_level(cell.client or _NOT_COUNTED, row_id(shape.versions[0], None))
         return len(self.cells) - 1
+
+    def _formula(self, cell: Cell) -> int:
+        if cell.measure is None:
+            return -1
+        formula = Formula(cell.measure, cell.conversion)
+        if formula not in self.formulas:
+            self.formulas.append(formula)
+        return self.formulas.index(formula)
 
     def _add_level(self, level: CellLevel, rate_row: int) -> None:
         self._fractions[-1].append((level.num, level.den))
@@ -92,7 +110,7 @@ class CellTable:
 class FlatCells(NamedTuple):
     """All cells as columns; the last three run over levels, the others over cells."""
 
-    measure: npt.NDArray[np.int64]
+    formula: npt.NDArray[np.int64]
     offset: npt.NDArray[np.int64]
     min_hold_us: npt.NDArray[np.int64]
     counted: npt.NDArray[np.bool_]
@@ -114,9 +132,7 @@ def reason_bit(reason: int) -> int:
 
 def _resolve(key: CellKey, shape: Shape) -> Cell:
     if not shape.members:
-        return Cell(is_counted=key.kind is PartKind.CLOSING, measure=Measure.LOTS)
-    symbol = SymbolFacts(key.symbol, key.symbol_group or None, Fraction(1), 0, "USD")
-    facts = CellFacts(symbol, key.mt_group.name, key.mt_group.currency, key.mt_group.lot_factor, key.kind)
-    cell = resolve_cell(facts, shape.members)
-    # A deal without a lot factor waits, each with its own note: that is the exact path's work.
-    return cell if key.mt_group.lot_factor is not None else Cell(is_counted=cell.is_counted)
+        return Cell(is_counted=key.kind is PartKind.CLOSING, measure=Measure(Kind.LOTS))
+    symbol = SymbolFacts(key.symbol, key.symbol_group or None, Fraction(1), 0, QUOTE)
+    facts = CellFacts(symbol, key.mt_group, key.account_currency or ACCOUNT, Fraction(1), key.kind)
+    return resolve_cell(facts, shape.members)

@@ -28,6 +28,7 @@ class Shape:
     members: tuple[Member, ...]
     versions: tuple[LoadedVersion | None, ...]
     symbols: frozenset[str]  # symbols that some rate row names
+    mt_groups: frozenset[str]  # MT groups that some rate row names
     states: tuple[State, ...]
     currencies: tuple[str, ...]
     needs_openings: bool  # some terms ask for the position's opening deals
@@ -112,6 +113,7 @@ def _make_shape(number: int, states: tuple[State, ...], versions: tuple[LoadedVe
         states=states,
         currencies=tuple(state[1] for state in states),
         symbols=frozenset(row.symbol for each in known for row in each.rates if row.symbol),
+        mt_groups=frozenset(row.mt_group for each in known for row in each.rates if row.mt_group),
         needs_openings=any(_needs_openings(each, level) for level, each in enumerate(terms, 1)),
         shares_with_client=bool(terms and terms[0] and terms[0].client_rebate_percent is not None),
     )

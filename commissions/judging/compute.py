@@ -1,6 +1,6 @@
 """Judge the deals of a batch: linear cells by numpy, all others by the exact calculation, into the same columns."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
@@ -9,19 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from commissions.calculation import PartKind, Verdict
+from commissions.distinct import distinct, distinct_with_first
+from commissions.judging.bases import Deals, measure_deals
 from commissions.judging.book import Book, days_of
-from commissions.judging.cells import MEASURES, CellKey, FlatCells, reason_bit
+from commissions.judging.cells import CellKey, FlatCells, Formula, reason_bit
 from commissions.judging.columns import Rows
-from commissions.judging.distinct import distinct, distinct_with_first
 from commissions.judging.exact import ExactResult, judge_rows
 from commissions.judging.judged import NOTHING_HELPS, Block, Judged, chosen
+from commissions.judging.openings import read_openings
 from commissions.judging.payees import PayeeKey, ensure_payees, payees_of_chain
 from commissions.judging.places import chains_of
 from commissions.judging.recovery import has_advances, recover
 from commissions.judging.weighing import has_tiers, weigh
 from commissions.positions import IN, OUT
-from commissions.resolve import Measure
-from commissions.vector import TOO_LARGE, amounts, multiplied
+from commissions.vector import TOO_LARGE, Measured, amounts, multiplied
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -45,7 +46,7 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime, again: Collection[int
     weighed = weigh(rows, chain, book, roots=again) if has_tiers(book.memory.versions) else None
     scope = _scope(rows, chain if weighed is None else weighed.chain, book)
     cells = book.cells.arrays()
-    linear = _is_linear(scope, cells)
+    linear, measured = _measured(scope, cells, book)
     one_by_one = chosen(scope.rows, ~linear)
     exact = judge_rows(one_by_one, scope.chain[~linear], book)
     recovering = None
@@ -54,7 +55,7 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime, again: Collection[int
     _ensure(scope, book, now=now)
     chains = _ChainColumns(scope.chain, book)
     waits = {int(root): r.wait for root, r in zip(scope.rows["root"][~linear], exact, strict=True) if r.wait}
-    blocks = _blocks(scope, linear, exact, chains, cells, book)
+    blocks = _blocks(scope, linear, measured, exact, chains, cells, book)
     waits |= dict.fromkeys(_impossible(blocks, scope.rows), NOTHING_HELPS)
     return Judged(
         rows=scope.rows,
@@ -72,7 +73,13 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime, again: Collection[int
 
 
 def _blocks(
-    scope: _Scope, linear: Bools, exact: list[ExactResult], chains: "_ChainColumns", cells: FlatCells, book: Book
+    scope: _Scope,
+    linear: Bools,
+    measured: Measured,
+    exact: list[ExactResult],
+    chains: "_ChainColumns",
+    cells: FlatCells,
+    book: Book,
 ) -> list[Block]:
     """Lay deals of equally long chains out as matrices: linear ones by their cell, the others one by one."""
     place_of_exact = np.cumsum(~linear) - 1
@@ -82,7 +89,7 @@ def _blocks(
         deals = np.flatnonzero(kind == each)
         block = _block(deals, each // 2, each % 2, chains)
         mine = linear[deals]
-        _fill_linear(block, mine, scope, cells)
+        _fill_linear(block, mine, scope, measured, cells)
         for row in np.flatnonzero(~mine).tolist():
             _put_exact(block, row, exact[int(place_of_exact[deals[row]])])
         if each % 2:
@@ -108,7 +115,7 @@ def _block(deals: Int64s, levels: int, shares: int, chains: "_ChainColumns") -> 
     )
 
 
-def _fill_linear(block: Block, mine: Bools, scope: _Scope, cells: FlatCells) -> None:
+def _fill_linear(block: Block, mine: Bools, scope: _Scope, measured: Measured, cells: FlatCells) -> None:
     """Fill the rows of linear deals from their cells."""
     if not mine.any() or not block.width:
         return
@@ -117,13 +124,13 @@ def _fill_linear(block: Block, mine: Bools, scope: _Scope, cells: FlatCells) -> 
     cell = scope.cell[deals]
     offset = cells.offset[cell]
     flat = offset[:, None] + np.arange(block.width)
-    measure = _measures(scope.rows, deals, cells.measure[cell])
+    measures = Measured(*(column[deals] for column in measured))
     verdict = cells.verdict[flat]
-    nothing = measure == 0
+    nothing = measures.num == 0
     if nothing.any():
         verdict[nothing] = cells.zero_verdict[flat[nothing]]
     block.rate_row[rows] = cells.row[flat]
-    amount = amounts(measure, cell, offset, block.width, cells.coefficients)
+    amount = amounts(measures, cell, offset, block.width, cells.coefficients)
     if amount.min() == TOO_LARGE:  # amounts are never negative
         impossible = (amount == TOO_LARGE).any(axis=1)
         verdict[impossible], amount[impossible] = Verdict.TOO_LARGE, 0
@@ -173,29 +180,66 @@ def _cell(shape_number: int, symbol_id: int, group_id: int, kind: int, book: Boo
     shape = book.chains.shapes[shape_number]
     symbol = book.symbols.get(symbol_id)
     name = symbol.name if symbol and symbol.name in shape.symbols else ""
-    key = CellKey(shape_number, name, symbol.group if symbol else "", book.groups[group_id], _KINDS[kind])
+    group = book.groups[group_id]
+    key = CellKey(
+        shape=shape_number,
+        symbol=name,
+        symbol_group=symbol.group if symbol else "",
+        mt_group=group.name if group.name in shape.mt_groups else "",
+        account_currency=group.currency if shape.shares_with_client else "",
+        kind=_KINDS[kind],
+    )
     return book.cells.number(key, shape)
 
 
-def _is_linear(scope: _Scope, cells: FlatCells) -> Bools:
-    """Return which deals are their cell's measure times a coefficient, with nothing that only their history tells."""
+def _measured(scope: _Scope, cells: FlatCells, book: Book) -> tuple[Bools, Measured]:
+    """Return which deals are their measure times a coefficient, and the measures of those."""
     rows, cell = scope.rows, scope.cell
-    measure = cells.measure[cell]
+    number = cells.formula[cell]
+    linear = _may_be_linear(rows, cell, number, cells) & _has_lot_factor(rows, book)
+    hold = cells.min_hold_us[cell]
+    asks = np.array([each.measure.needs_opening for each in book.cells.formulas] + [False])[number]
+    openings = read_openings(rows, linear & (rows["entry"] != IN) & (asks | (hold > 0)))
+    linear &= (hold == 0) | (openings.simple & (rows["at_us"] - openings.at_us >= hold))
+    measured = Measured(*(np.full(len(rows), value, dtype=np.int64) for value in (0, 1, 1)))
+    for formula, mine in _by_formula(rows, np.where(linear, number, -1), book):
+        deals = Deals(rows[mine], openings.of(mine), *_lot_factors(rows[mine], book))
+        found, known = measure_deals(formula, deals, book.rates)
+        linear[mine[~known]] = False
+        for column, values in zip(measured, found, strict=True):
+            column[mine] = values
+    return linear, measured
+
+
+def _by_formula(rows: Rows, number: Int64s, book: Book) -> Iterator[tuple[Formula, Int64s]]:
+    """Yield each formula with the deals that it measures, the currencies named; number -1 has none."""
+    symbols, symbol = distinct(rows["symbol"])
+    groups, group = distinct(book.group_of[book.place(rows["account"])])
+    quotes = [book.symbols[pk].quote_currency if pk in book.symbols else "USD" for pk in symbols.tolist()]
+    accounts = [book.groups[pk].currency for pk in groups.tolist()]
+    quote = np.array([quotes.index(each) for each in quotes], dtype=np.int64)[symbol]
+    account = np.array([accounts.index(each) for each in accounts], dtype=np.int64)[group]
+    _keys, first, which = distinct_with_first((number * len(quotes) + quote) * len(accounts) + account)
+    for key, at in enumerate(first.tolist()):
+        if number[at] >= 0:
+            measure, conversion = book.cells.formulas[int(number[at])]
+            if conversion is not None:
+                conversion = conversion.named(quote=quotes[int(quote[at])], account=accounts[int(account[at])])
+            yield Formula(measure, conversion), np.flatnonzero(which == key)
+
+
+def _may_be_linear(rows: Rows, cell: Int64s, formula: Int64s, cells: FlatCells) -> Bools:
+    """Return which deals have a formula and nothing else that only the exact path knows: reasons, reversals, pairs."""
     plain = (rows["entry"] == IN) | (rows["entry"] == OUT)
-    with_opening = measure == MEASURES.index(Measure.COMMISSION_WITH_OPENING)
     bits = np.array([reason_bit(reason) for reason in range(128)], dtype=np.int64)
     excluded = (cells.excluded[cell] >> bits[np.clip(rows["reason"], 0, 127)]) & 1
-    return np.asarray((measure >= 0) & plain & ~with_opening & (excluded == 0) & (cells.min_hold_us[cell] == 0))
+    return np.asarray((formula >= 0) & plain & (excluded == 0))
 
 
-def _measures(rows: Rows, index: Int64s, measure: Int64s) -> Int64s:
-    """Return the measures of some deals in 1e-8 units, below zero as zero."""
-    picked = rows["volume_e8"][index]
-    for kind, column, sign in ((Measure.COMMISSION, "commission_e8", -1), (Measure.PROFIT, "profit_e8", 1)):
-        mine = measure == MEASURES.index(kind)
-        if mine.any():
-            picked[mine] = sign * rows[column][index[mine]]
-    return np.asarray(np.maximum(picked, 0))
+def _has_lot_factor(rows: Rows, book: Book) -> Bools:
+    """Return which deals have one; the others wait, each with its own note: that is the exact path's work."""
+    ids, which = distinct(book.group_of[book.place(rows["account"])])
+    return np.array([book.groups[pk].lot_factor is not None for pk in ids.tolist()], dtype=np.bool_)[which]
 
 
 class _ChainColumns:
@@ -221,9 +265,8 @@ def _ensure(scope: _Scope, book: Book, *, now: datetime) -> None:
     for number in numbers:
         chain = book.chains.chains[number]
         if number not in book.memory.payees_of_chain:
-            keys |= {
-                PayeeKey(ib, 0, currency) for ib, currency in zip(chain.ib_ids, chain.shape.currencies, strict=True)
-            }
+            pairs = zip(chain.ib_ids, chain.shape.currencies, strict=True)
+            keys |= {PayeeKey(ib, 0, currency) for ib, currency in pairs}
     sharing = [number for number in numbers if book.chains.chains[number].shape.shares_with_client]
     if sharing:
         accounts = np.unique(scope.rows["account"][np.isin(scope.chain, sharing)])
@@ -243,7 +286,12 @@ def _symbol_groups(rows: Rows, book: Book) -> Int64s:
 
 def _lots(rows: Rows, book: Book) -> Int64s:
     """Return the counted lots of each deal in 1e-8, 0 while its MT group has no lot factor."""
-    ids, inverse = distinct(book.group_of[book.place(rows["account"])])
-    factors = [book.groups[pk].lot_factor or Fraction(0) for pk in ids.tolist()]
+    which, factors = _lot_factors(rows, book)
     pairs = [(factor.numerator, factor.denominator) for factor in factors]
-    return np.maximum(multiplied(rows["volume_e8"], pairs, inverse.astype(np.int64)), 0)  # 0: beyond all bounds
+    return np.maximum(multiplied(rows["volume_e8"], pairs, which), 0)  # 0: beyond all bounds
+
+
+def _lot_factors(rows: Rows, book: Book) -> tuple[Int64s, list[Fraction]]:
+    """Return which lot factor each deal takes, and the factors; 0 for an unknown one."""
+    ids, which = distinct(book.group_of[book.place(rows["account"])])
+    return which, [book.groups[pk].lot_factor or Fraction(0) for pk in ids.tolist()]

@@ -10,6 +10,8 @@ from commissions.judging.columns import MISSING, Column, Rows, read_columns
 from trading.deposits import IS_DEPOSIT_SQL
 from trading.queries import LIVE_SQL
 
+Int64s = npt.NDArray[np.int64]
+
 _FACTS = (
     Column("id", "d.id"),
     Column("ticket", "d.ticket"),
@@ -34,6 +36,12 @@ _FACTS = (
     Column("swap_e8", "d.swap_e8"),
     Column("commission_e8", "d.commission_e8"),
     Column("at_us", "d.deal_at", "timestamptz"),
+)
+_OF_POSITIONS = tuple(
+    column
+    for column in _FACTS
+    if column.name
+    in ("account", "position", "at_us", "ticket", "leg", "entry", "volume_e8", "commission_e8", "bid_e8", "ask_e8")
 )
 _ROOT = Column(
     "root",
@@ -67,6 +75,14 @@ def read_positions(pairs: Sequence[tuple[int, int]]) -> Rows:
         JOIN trading_deal d ON d.account_id = wanted.account_id AND d.position = wanted.position
         WHERE d.action IN (0, 1) AND {_LIVE} ORDER BY d.deal_at, d.ticket, d.leg"""
     return read_columns(COLUMNS, tail, [accounts, positions])
+
+
+def read_position_columns(accounts: Int64s, positions: Int64s) -> Rows:
+    """Return all live trades of the positions, each named once with its account, with what openings are asked for."""
+    tail = f"""FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (account_id, position)
+        JOIN trading_deal d ON d.account_id = wanted.account_id AND d.position = wanted.position
+        WHERE d.action IN (0, 1) AND {_LIVE}"""
+    return read_columns(_OF_POSITIONS, tail, [accounts.tolist(), positions.tolist()])
 
 
 def read_revisions(roots: Collection[int]) -> Rows:

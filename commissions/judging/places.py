@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from commissions.distinct import distinct
 from commissions.judging.book import Book
 from commissions.judging.chains import Chain
 from commissions.judging.columns import Rows
-from commissions.judging.distinct import distinct
 from ib.types import Periods
 
 Int64s = npt.NDArray[np.int64]

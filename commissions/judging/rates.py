@@ -7,12 +7,16 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from django.db.models import Q
 
 from commissions.calculation import UsdQuote
+from commissions.distinct import distinct
 from commissions.judging.plans import to_us
 from trading.models import FxRate
 
+Int64s = npt.NDArray[np.int64]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,14 +51,44 @@ class Rates:
 
     def usd_quote(self, currency: str, at_us: int) -> UsdQuote | None:
         """Return what one unit of the currency cost in USD at the deal's time."""
-        rates = self._by_currency.get(currency)
-        if rates is None:
-            rates = self._by_currency[currency] = sorted(self._read(currency))
-        found = choose(rates, at_us)
+        found = choose(self._rates_of(currency), at_us)
         if found is None:
             self.misses.add(currency)
             return None
         return UsdQuote(found.usd, found.pair, _EPOCH + timedelta(microseconds=found.at_us))
+
+    def quotes(self, currency: str, at_us: Int64s) -> tuple[Int64s, list[Fraction]]:
+        """Return which rate each moment takes, -1 where there is none, and the rates: USD per unit of the currency."""
+        if currency == "USD":
+            return np.zeros(len(at_us), dtype=np.int64), [Fraction(1)]
+        rates = self._rates_of(currency)
+        if not rates:
+            return np.full(len(at_us), -1, dtype=np.int64), [Fraction(1)]
+        usd = [rate.usd for rate in rates]
+        known = np.array([max(rate.at_us, rate.published_us) for rate in rates], dtype=np.int64)
+        if bool((np.diff(known) >= 0).all()):
+            which = np.searchsorted(known, at_us, side="right") - 1
+            late = which < 0  # none was known in time: perhaps one arrived later
+        else:
+            which, late = np.full(len(at_us), -1, dtype=np.int64), np.ones(len(at_us), dtype=np.bool_)
+        if late.any():
+            which[late] = self._chosen_late(rates, at_us[late])
+        return which, usd
+
+    @staticmethod
+    def _chosen_late(rates: list[Rate], at_us: Int64s) -> Int64s:
+        """Return the place of the rate that each moment takes, moment by moment."""
+        place = {id(rate): number for number, rate in enumerate(rates)}
+        moments, inverse = distinct(at_us)
+        found = [choose(rates, moment) for moment in moments.tolist()]
+        numbers = [-1 if rate is None else place[id(rate)] for rate in found]
+        return np.array(numbers, dtype=np.int64)[inverse]
+
+    def _rates_of(self, currency: str) -> list[Rate]:
+        rates = self._by_currency.get(currency)
+        if rates is None:
+            rates = self._by_currency[currency] = sorted(self._read(currency))
+        return rates
 
     def _read(self, currency: str) -> Iterable[Rate]:
         until = _EPOCH + timedelta(microseconds=self.until_us)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from commissions.judging.distinct import distinct
+from commissions.distinct import distinct
 from commissions.judging.judged import Block, Judged, counts
 
 Int64s = npt.NDArray[np.int64]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from django.db import connection
 
 from access.types import Actor
-from commissions.judging.distinct import distinct
+from commissions.distinct import distinct
 from commissions.judging.judged import Block, Judged
 from commissions.judging.previous import Standing
 from commissions.judging.rollup import Contributions, sum_by

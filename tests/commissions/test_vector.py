@@ -10,15 +10,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from commissions.calculation import DealFacts, Member, Part, PartKind, SymbolFacts, judge_chain
-from commissions.resolve import Cell, CellFacts, Measure, resolve_cell
+from commissions.resolve import Cell, CellFacts, Kind, Measure, resolve_cell
 from commissions.terms import parse_terms
-from commissions.vector import LARGEST, TOO_LARGE, Coefficients, amounts, exact_amount, multiplied
+from commissions.vector import LARGEST, TOO_LARGE, Coefficients, Measured, amounts, exact_amount, multiplied
 from tests.commissions.plain_play import Play
 from tests.commissions.random_documents import random_document
 
 pytestmark = pytest.mark.unit
 AT = datetime(2026, 3, 2, 10, 30, tzinfo=UTC)
 MEASURES = st.one_of(st.integers(0, 10**6), st.integers(0, 2**63 - 1), st.just(2**62), st.just(0))
+FACTORS = st.one_of(st.just(1), st.integers(1, 10**6), st.integers(1, 2**62))
+OF_ITSELF = {Kind.LOTS, Kind.COMMISSION, Kind.PROFIT}  # what one part of a deal measures; the others: test_both_paths
 PAIRS = st.tuples(st.integers(0, 10**9), st.sampled_from([1, 2, 3, 4, 7, 10, 25, 100, 10**8, 2**40 + 1]))
 HUGE = st.tuples(st.integers(2**62, 2**80), st.integers(2**61, 2**70))
 
@@ -26,15 +28,20 @@ HUGE = st.tuples(st.integers(2**62, 2**80), st.integers(2**61, 2**70))
 @settings(max_examples=300, deadline=None)
 @given(
     cells=st.lists(st.lists(st.one_of(PAIRS, HUGE), min_size=3, max_size=3), min_size=1, max_size=5),
-    measures=st.lists(MEASURES, min_size=1, max_size=8),
+    measures=st.lists(st.tuples(MEASURES, FACTORS, FACTORS), min_size=1, max_size=8),
 )
-def test_amounts_equal_python_integers(cells: list[list[tuple[int, int]]], measures: list[int]) -> None:
+def test_amounts_equal_python_integers(
+    cells: list[list[tuple[int, int]]], measures: list[tuple[int, int, int]]
+) -> None:
     which = [place % len(cells) for place in range(len(measures))]
     offset = np.array([3 * cell for cell in which], dtype=np.int64)
-    exact = [[exact_amount(m, *pair) for pair in cells[c]] for m, c in zip(measures, which, strict=True)]
+    exact = [
+        [exact_amount(measure * times, num, den * over) for num, den in cells[cell]]
+        for (measure, times, over), cell in zip(measures, which, strict=True)
+    ]
 
-    columns = np.array(measures, dtype=np.int64), np.array(which, dtype=np.int64)
-    found = amounts(*columns, offset, 3, Coefficients(cells)).tolist()
+    measured = Measured(*np.array(measures, dtype=np.int64).T)
+    found = amounts(measured, np.array(which, dtype=np.int64), offset, 3, Coefficients(cells)).tolist()
 
     assert found == exact
 
@@ -65,7 +72,7 @@ def test_halves_round_to_even() -> None:
 def test_nothing_gives_nothing() -> None:
     empty = np.zeros(0, dtype=np.int64)
 
-    assert amounts(empty, empty, empty, 3, Coefficients([[(1, 1)]])).shape == (0, 3)
+    assert amounts(Measured.whole(empty), empty, empty, 3, Coefficients([[(1, 1)]])).shape == (0, 3)
 
 
 def test_a_product_beyond_int64_does_not_wrap() -> None:
@@ -123,7 +130,7 @@ def test_linear_cells_pay_what_the_calculation_pays(random: Random) -> None:
     result = judge_chain(deal, members, lambda _currency: None)
 
     assert cell.is_counted == any(outcome.verdict for outcome in result.outcomes)
-    if cell.measure is not None:
+    if cell.measure is not None and cell.measure.kind in OF_ITSELF:
         outcomes = [*result.outcomes, *([result.client] if result.client else [])]
         assert pays(cell, units) == [(outcome.verdict.code, outcome.amount_e8) for outcome in outcomes]
 
@@ -136,5 +143,5 @@ def test_a_chain_by_difference_is_linear() -> None:
 
     cell = resolve_cell(facts, [Member("USD", terms), Member("USD", terms)])
 
-    assert cell.measure is Measure.LOTS
+    assert cell.measure == Measure(Kind.LOTS)
     assert [(level.num, level.den) for level in cell.levels] == [(5, 2), (0, 1)]
