@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from backoffice import level_urls
 from backoffice.views import (
+    agreements,
     approvals,
     audit,
     clients,
@@ -51,9 +52,12 @@ urlpatterns = [
     path("deals/<int:deal_id>/why.json", why.deal_why_json, name="deal_why_json"),
     path("deals/<int:deal_id>/why.txt", why.deal_why_text, name="deal_why_text"),
     path("levels/", include(level_urls.urlpatterns)),
+    path("ibs/<int:pk>/plan/end/", agreements.ib_plan_end, name="ib_plan_end"),
+    path("ibs/<int:pk>/agreement/", agreements.ib_agreement, name="ib_agreement"),
     path("plans/", plans.plan_list, name="plans"),
     path("plans/new/", plans.plan_create, name="plan_create"),
     path("plans/<int:pk>/", plans.plan_page, name="plan"),
+    path("plans/<int:pk>/difference/", plans.plan_difference, name="plan_difference"),
     path("plans/<int:pk>/publish/", plan_editor.plan_publish, name="plan_publish"),
     path("plans/<int:pk>/publish/preview/", plan_editor.plan_preview, name="plan_preview"),
     path("plans/<int:pk>/simulate/", simulations.simulation_start, name="simulation_start"),

@@ -46,6 +46,10 @@ class VersionInWords:
     terms: Terms
     is_in_force: bool
 
+    @property
+    def title(self) -> str:
+        return f"{self.row.effective_from:%Y-%m-%d %H:%M} · {self.row.hash.hex[:8]}"
+
 
 def plans_visible_to(actor: Actor) -> QuerySet[Plan]:
     """Return the plans that the actor may see: staff with the right all."""

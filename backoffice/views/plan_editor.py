@@ -31,6 +31,7 @@ from commissions.whatif.corrections import make_change
 from core.errors import DomainError
 from tenancy.context import current_broker
 from ui.fragments import is_fragment
+from ui.plan_difference import Difference, difference
 from ui.plan_words import conditions
 
 CONFLICT = 409
@@ -143,8 +144,15 @@ def plan_preview(request: ActorRequest, pk: int) -> HttpResponse:
         "grid": rate_grid(reading.terms), "conditions": conditions(reading.terms),
         "hash": terms_hash(reading.terms).hex, "notes": notes_about(reading.terms),
         "user_count": plan_users(plan, at=now).count(),
+        "difference": _against_before(plan, reading.terms, effective_from),
     }  # fmt: skip
     return show(request, "plans/preview.html", context, nav="plans", status=UNPROCESSABLE if refusal else 200)
+
+
+def _against_before(plan: Plan, terms: Terms, at: datetime) -> Difference | None:
+    """Return what differs from the version that this one follows; None when it is the first."""
+    before = next((version for version in plan_versions(plan, at=at) if version.is_in_force), None)
+    return difference(before.terms, terms) if before else None
 
 
 def _publish(request: ActorRequest, plan: Plan, terms: Terms, effective_from: datetime, now: datetime) -> HttpResponse:

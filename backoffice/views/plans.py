@@ -20,6 +20,7 @@ from commissions.whatif.corrections import make_change
 from core.errors import DomainError
 from ib.queries import ibs_visible_to
 from tenancy.context import current_broker
+from ui.plan_difference import difference
 from ui.plan_words import conditions
 
 USERS_SHOWN = 100
@@ -69,6 +70,24 @@ def plan_page(request: ActorRequest, pk: int) -> HttpResponse:
             "json": pretty(shown.row.terms),
         }
     return show(request, "plans/page.html", {**context, "shown": shown}, nav="plans")
+
+
+@requires("commissions.view_plan")
+@require_safe
+def plan_difference(request: ActorRequest, pk: int) -> HttpResponse:
+    """Compare two versions row by row: those asked for, else the one in force with the one before it."""
+    plan = get_object_or_404(plans_visible_to(request.actor), pk=pk)
+    versions = plan_versions(plan, at=timezone.now())
+    if not versions:
+        raise Http404
+    after = _chosen(versions, request.GET.get("after", ""))
+    place = next((at for at, version in enumerate(versions) if version == after), 0)
+    earlier = versions[min(place + 1, len(versions) - 1)]
+    before = _chosen(versions, request.GET.get("before", "")) if request.GET.get("before") else earlier
+    context = {"plan": plan, "versions": versions, "before": before, "after": after, "zone": _zone()}
+    if before and after:
+        context["difference"] = difference(before.terms, after.terms)
+    return show(request, "plans/difference.html", context, nav="plans")
 
 
 def _chosen(versions: list[VersionInWords], wanted: str) -> VersionInWords | None:

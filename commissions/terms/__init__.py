@@ -1,6 +1,7 @@
 """The terms of a plan version: what they may say, and reading them from JSON. Pure: no Django, no clock."""
 
 from commissions.terms.canonical import canonical_json, terms_as_dict, terms_hash
+from commissions.terms.difference import RateChange, rate_changes
 from commissions.terms.parser import parse_terms
 from commissions.terms.types import (
     Base,
@@ -39,6 +40,7 @@ __all__ = [
     "Inactive",
     "MoneyCap",
     "Rate",
+    "RateChange",
     "SpreadAt",
     "Terms",
     "TierMeasure",
@@ -50,6 +52,7 @@ __all__ = [
     "UplineMode",
     "canonical_json",
     "parse_terms",
+    "rate_changes",
     "terms_as_dict",
     "terms_hash",
 ]
