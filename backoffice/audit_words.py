@@ -26,6 +26,8 @@ ACTIONS: dict[str, Promise] = {
     "access.sign_in": gettext_lazy("Sign in"),
     "access.sign_in_failed": gettext_lazy("Fail to sign in"),
     "access.sign_out": gettext_lazy("Sign out"),
+    "commissions.accept_plan": gettext_lazy("Accept the terms of a plan"),
+    "commissions.delegate": gettext_lazy("Set the share of an IB below or of clients"),
     "ib.create_network": gettext_lazy("Create many IBs at once"),
     "ib.move_account": gettext_lazy("Move a single trading account to another IB"),
     "ib.move_client": gettext_lazy("Move a client to another IB"),

@@ -71,6 +71,8 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
         Entry("simulations", icon="player-play", label=_("Plan simulator"), view="simulations",
               right="commissions.simulate_plan"),
         Entry("ladders", icon="stairs", label=_("Levels of IBs"), view="ladders", right="commissions.view_level"),
+        Entry("consents", icon="signature", label=_("Accepted terms"), view="consents",
+              right="commissions.view_acceptance"),
     )),
     (_("Money"), (
         Entry("statements", icon="coins", label=_("Statements"), view="statements",

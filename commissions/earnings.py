@@ -260,6 +260,8 @@ def plan_in_force(*, ib_id: int, at: datetime) -> PlanInForce | None:
     if assignment is None:
         return None
     versions = PlanVersion.objects.filter(plan=assignment.plan, effective_from__lte=at)
+    if assignment.version_id is not None:
+        versions = versions.filter(pk=assignment.version_id)
     version = versions.order_by("-effective_from", "-published_at").first()
     if version is None:
         return None

@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
 
+from commissions.consent import models as consent_models  # noqa: F401 -- Django finds models through this module
 from commissions.enums import AccrualCause, AccrualKind, BatchKind, PayeeKind, RejudgeCause
 from commissions.levels import models as level_models  # noqa: F401 -- Django finds models through this module
 from commissions.proof import models as proof_models  # noqa: F401 -- Django finds models through this module
@@ -102,6 +103,8 @@ class PlanAssignment(models.Model):
 
     ib = models.ForeignKey("ib.IB", on_delete=models.PROTECT, related_name="plan_assignments")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="assignments")
+    # By just this version, whatever the plan says later: the one that the IB accepted. Null: the plan's in force.
+    version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, null=True, related_name="pinned_by")
     active_from = models.DateTimeField()
     active_to = models.DateTimeField(null=True)
 

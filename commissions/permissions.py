@@ -12,6 +12,7 @@ RIGHTS = {
     "commissions.place_ib": _("Put an IB on a level"),
     "commissions.exclude_ib": _("Keep the exclusion list of levels"),
     "commissions.evaluate_levels": _("Evaluate a period again"),
+    "commissions.view_acceptance": _("See which terms IBs accepted, with the proof"),
     "commissions.view_rebate": _("See rebates and their explanation"),
     "commissions.view_statement": _("See statements and settlement terms"),
     "commissions.approve_statement": _("Approve statements to be paid"),

@@ -23,6 +23,7 @@ __all__ = [
     "PlanSame",
     "assign_plan",
     "create_plan",
+    "hold_plans",
     "judge_next_batch",
     "publish_plan_version",
     "rejudge_next_batch",
@@ -95,8 +96,12 @@ def publish_plan_version(
 
 
 @transaction.atomic
-def assign_plan(*, ib: IB, plan: Plan | None, at: datetime, actor: Actor, now: datetime) -> PlanAssignment | None:
+def assign_plan(
+    *, ib: IB, plan: Plan | None, at: datetime, actor: Actor, now: datetime, version: PlanVersion | None = None
+) -> PlanAssignment | None:
     """Let the IB be paid by the plan from `at` until the next recorded assignment; None: by no plan.
+
+    With `version` just that one pays, until another assignment (decision 0016).
 
     :raises PlanSame: that holds at that moment already."""
     number = _bump_plans()
@@ -105,19 +110,20 @@ def assign_plan(*, ib: IB, plan: Plan | None, at: datetime, actor: Actor, now: d
         (row for row in rows if row.active_from <= at and (row.active_to is None or at < row.active_to)), None
     )
     following = min((row.active_from for row in rows if row.active_from > at), default=None)
-    if (current.plan_id if current else None) == (plan.pk if plan else None):
+    wanted = (plan.pk if plan else None, version.pk if version else None)
+    if (current.plan_id if current else None, current.version_id if current else None) == wanted:
         raise PlanSame(ib=ib.code)
     end = current.active_to if current else following
     if current is not None:
         _end(current, at)
     assignment = None
     if plan is not None:
-        assignment = PlanAssignment.objects.create(ib=ib, plan=plan, active_from=at, active_to=end)
+        assignment = PlanAssignment.objects.create(ib=ib, plan=plan, version=version, active_from=at, active_to=end)
     PlanChange.objects.create(version=number, ib=ib, affected_from=at, affected_to=end, recorded_at=now)
     record_audit(
         actor=actor, action="commissions.assign_plan", object_type="ib", object_id=ib.pk,
         before={"plan_id": current.plan_id if current else None},
-        after={"plan_id": plan.pk if plan else None, "from": at, "to": end}, now=now,
+        after={"plan_id": wanted[0], "version_id": wanted[1], "from": at, "to": end}, now=now,
     )  # fmt: skip
     return assignment
 
@@ -128,6 +134,12 @@ def _end(assignment: PlanAssignment, at: datetime) -> None:
     else:
         assignment.active_to = at
         assignment.save(update_fields=["active_to"])
+
+
+def hold_plans() -> None:
+    """Wait for all changes of plans and hold them until the transaction ends. Read nothing before it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version FROM commissions_planstate WHERE id = 1 FOR UPDATE")
 
 
 def _bump_plans() -> int:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from access.decorators import ActorRequest, requires_ib
+from commissions.consent.queries import acceptances_visible_to, pending_for
 from commissions.earnings import plan_in_force
 from commissions.terms import Rate
 from ib.models import IB
@@ -34,6 +35,9 @@ def plan(request: ActorRequest) -> HttpResponse:
     ib = get_object_or_404(IB, pk=request.actor.ib_id)
     in_force = plan_in_force(ib_id=ib.pk, at=now)
     context = {"nav": "plan", "ib": ib, "plan": in_force, "agreement": agreement_at(ib=ib, at=now)}
+    context |= {
+        "pending": pending_for(ib, at=now), "acceptances": acceptances_visible_to(request.actor).order_by("-pk")[:20],
+    }  # fmt: skip
     if in_force:
         context |= {"rates": rate_lines(in_force.terms.rates), "conditions": conditions(in_force.terms)}
     return render(request, "portal/partner/plan.html", context)

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.forms.network import MomentField
+from commissions.consent.enums import Asking
 from commissions.models import Plan
 
 MAX_JSON = 200_000
@@ -35,9 +36,29 @@ class AssignForm(forms.Form):
         super().__init__(*args, **options)
         self.now = now
         self.fields["at"] = MomentField(zone=zone, label=_("From this moment on"))
+        self.fields["from_acceptance"] = forms.BooleanField(
+            label=_("Only once the IB has accepted the terms"), required=False,
+            widget=forms.CheckboxInput({"class": "checkbox checkbox-xs"}),
+        )  # fmt: skip
 
     def clean_at(self) -> datetime:
         return self.cleaned_data["at"] or self.now
+
+
+class PolicyForm(forms.Form):
+    """What a plan's IBs are asked for, and what they may pass on."""
+
+    asking = forms.ChoiceField(label=_("Acceptance"), choices=Asking.choices, widget=forms.Select({"class": "select"}))
+    sub_percent_most = forms.DecimalField(
+        label=_("Most for an IB below, in percent of the own rate"), required=False, min_value=0, max_value=100,
+        decimal_places=8, help_text=_("Empty: an IB of this plan may not set rates of those below."),
+        widget=forms.TextInput({"class": "input num", "inputmode": "decimal", "autocomplete": "off"}),
+    )  # fmt: skip
+    client_percent_most = forms.DecimalField(
+        label=_("Most for its clients, in percent of the own pay"), required=False, min_value=0, max_value=100,
+        decimal_places=8, help_text=_("Empty: an IB of this plan may not give its clients a share."),
+        widget=forms.TextInput({"class": "input num", "inputmode": "decimal", "autocomplete": "off"}),
+    )  # fmt: skip
 
 
 class EffectiveForm(forms.Form):

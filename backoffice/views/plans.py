@@ -1,5 +1,8 @@
 """Rebate plans: the list, a plan in words and as a grid, giving a plan to an IB."""
 
+from datetime import datetime
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -13,11 +16,15 @@ from backoffice.forms.drafts import pretty
 from backoffice.forms.plans import AssignForm, PlanForm
 from backoffice.rate_grid import rate_grid
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
+from commissions.consent.enums import Asking
+from commissions.consent.queries import policy_of
+from commissions.consent.services import offer_plan
 from commissions.services import create_plan
 from commissions.staff import VersionInWords, plan_assignments, plan_users, plan_versions, plans_visible_to, with_use
 from commissions.whatif.changes import AssignPlan
 from commissions.whatif.corrections import make_change
 from core.errors import DomainError
+from ib.models import IB
 from ib.queries import ibs_visible_to
 from tenancy.context import current_broker
 from ui.plan_difference import difference
@@ -108,19 +115,30 @@ def ib_plan(request: ActorRequest, pk: int) -> HttpResponse:
     form = AssignForm(request.POST or None, zone=_zone(), now=now, initial={"plan": request.GET.get("plan", "")})
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data
-        change = AssignPlan(ib.pk, wanted["plan"].pk, wanted["at"])
         try:
-            correction = make_change(changes=[change], actor=request.actor, now=now)
+            done = _assigned(request, ib, wanted, now)
         except DomainError as error:
             put_on_form(form, error)
         else:
-            if correction is not None:
-                return to_preview(request, correction)
-            messages.success(request, _("%(ib)s is paid by %(plan)s.") % {"ib": ib.name, "plan": wanted["plan"].name})
-            return redirect("backoffice:ib", pk=ib.pk)
+            return done
     context = {"ib": ib, "form": form, "assignments": plan_assignments(ib_id=ib.pk), "zone": _zone()}
     status = UNPROCESSABLE if request.method == "POST" else 200
     return show(request, "plans/assign.html", context, nav="ibs", status=status)
+
+
+def _assigned(request: ActorRequest, ib: IB, wanted: dict[str, Any], now: datetime) -> HttpResponse:
+    """Assign the plan, or offer it where it begins with the IB's acceptance; go where the result stands."""
+    plan, at = wanted["plan"], wanted["at"]
+    sentence = _("%(ib)s is paid by %(plan)s.")
+    if wanted["from_acceptance"] or policy_of(plan).asking == Asking.REQUIRED:
+        offer_plan(ib=ib, plan=plan, not_before=at, actor=request.actor, now=now)
+        sentence = _("%(plan)s is offered to %(ib)s. It begins with its acceptance.")
+    else:
+        correction = make_change(changes=[AssignPlan(ib.pk, plan.pk, at)], actor=request.actor, now=now)
+        if correction is not None:
+            return to_preview(request, correction)
+    messages.success(request, sentence % {"ib": ib.name, "plan": plan.name})
+    return redirect("backoffice:ib", pk=ib.pk)
 
 
 def _zone() -> str:

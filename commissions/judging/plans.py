@@ -35,7 +35,9 @@ def to_us(at: datetime) -> int:
 
 @dataclass(slots=True)
 class Plans:
-    """All plans at one version of them. Assignments: {ib id: [(start, end, plan id), …]} by start, half-open."""
+    """All plans at one version of them. Assignments: {ib id: [(start, end, plan id), …]} by start, half-open.
+
+    An assignment to one version alone names −(version id) in place of the plan, which holds just that version."""
 
     version: int
     by_plan: dict[int, list[LoadedVersion]]
@@ -69,8 +71,11 @@ def load_plans(memory: Memory) -> Plans:
         versions.sort(key=lambda each: (each.effective_us, each.published_us, each.id))
     assignments: dict[int, list[tuple[int, int, int]]] = {}
     rows = PlanAssignment.objects.order_by("ib_id", "active_from")
-    for ib_id, plan_id, start, end in rows.values_list("ib_id", "plan_id", "active_from", "active_to"):
-        period = (to_us(start), OPEN_END_US if end is None else to_us(end), plan_id)
+    columns = rows.values_list("ib_id", "plan_id", "version_id", "active_from", "active_to")
+    for ib_id, plan_id, version_id, start, end in columns:
+        if version_id is not None:
+            by_plan[-version_id] = [memory.versions[version_id]]
+        period = (to_us(start), OPEN_END_US if end is None else to_us(end), -version_id if version_id else plan_id)
         assignments.setdefault(ib_id, []).append(period)
     return Plans(version, by_plan, assignments)
 

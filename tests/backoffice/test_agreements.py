@@ -121,3 +121,26 @@ def test_a_wrong_agreement_says_so_and_keeps_what_was_typed(
     assert (answer.status_code, len(errors(answer))) == (422, 1)
     assert all(f'value="{text}"' in answer.content.decode() for text in wrong.values())
     assert list(Agreement.objects.filter(ib=network.omar).values_list("rank", flat=True)) == [2]
+
+
+def test_a_plan_that_requires_acceptance_is_offered(office: Browser, network: Network) -> None:
+    plan = make_plan("master", TERMS)
+    saved = office.post(
+        f"/office/plans/{plan.pk}/policy/", {"asking": "required", "sub_percent_most": "80"}, follow=True
+    )
+    offered = office.post(f"/office/ibs/{network.omar.pk}/plan/", {"plan": "master", "at": ""}, follow=True)
+    listed = office.get("/office/consents/")
+
+    assert messages(saved) == ["This holds for Master from now on."]
+    assert messages(offered) == ["Master is offered to Omar Farouk. It begins with its acceptance."]
+    assert PlanAssignment.objects.count() == 0
+    assert rows(listed)[0][:2] == ["Omar Farouk7230", "Master"]
+
+
+@pytest.mark.parametrize("wrong", [{"sub_percent_most": "101"}, {"client_percent_most": "-1"}, {"asking": "maybe"}])
+def test_a_wrong_policy_says_so(office: Browser, broker: object, wrong: dict[str, str]) -> None:
+    plan = make_plan("master", TERMS)
+
+    answer = office.post(f"/office/plans/{plan.pk}/policy/", {"asking": "asked", **wrong})
+
+    assert (answer.status_code, len(errors(answer))) == (422, 1)

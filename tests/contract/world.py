@@ -13,6 +13,8 @@ from access.queries import actor_for
 from access.services import create_role, create_user, grant_role, request_role
 from access.types import Actor
 from clients.services import create_client
+from commissions.consent.models import PlanAcceptance
+from commissions.consent.services import offer_plan
 from commissions.enums import SimulationScope
 from commissions.levels.changes import place_ib
 from commissions.levels.enums import ApprovalNeed, PeriodKind
@@ -141,6 +143,7 @@ class World:
         judged = judge_next_batch(server_id=self.server.pk, limit=100, now=self.now)
         assert judged
         assert judged.judged == 1
+        self._consent(plan)
         house = AccountSpec(AccountKind.REBATE_EXPENSE, "USD")
         accrued = AccountSpec(AccountKind.IB_ACCRUED, "USD", OwnerType.IB, self.ids["ib"])
         accounts = ensure_accounts(specs=[house, accrued], now=self.now)
@@ -203,6 +206,18 @@ class World:
             to_day=today + timedelta(days=1), cut_at=self.now, state="review", lines_total=amount, lines_deals=1,
             total=amount, payable=amount, destination="wallet",
         )  # fmt: skip
+
+    def _consent(self, plan: Plan) -> None:
+        silver = create_plan(code="silver", name="Silver", actor=SYSTEM, now=self.now)
+        accepted = publish_plan_version(
+            plan=silver, terms={"rates": []}, effective_from=LONG_AGO, actor=SYSTEM, now=self.now
+        )
+        offer = offer_plan(ib=self.below, plan=silver, not_before=self.now, actor=SYSTEM, now=self.now)
+        acceptance = PlanAcceptance.objects.create(
+            ib=self.top, version=accepted, terms_hash=accepted.hash, accepted_at=self.now, user=self.users["ib"],
+            name="Kim", document=b"%PDF-", document_sha256="0" * 64,
+        )  # fmt: skip
+        self.ids |= {"offer": offer.pk, "acceptance": acceptance.pk}
 
     def strangers(self) -> dict[str, int]:
         """Return an account and an IB of this broker that are neither the client's nor below the IB."""
