@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from commissions.consent import models as consent_models  # noqa: F401 -- Django finds models through this module
+from commissions.delegation import models as delegation_models  # noqa: F401 -- Django finds models through this module
 from commissions.enums import AccrualCause, AccrualKind, BatchKind, PayeeKind, RejudgeCause
 from commissions.levels import models as level_models  # noqa: F401 -- Django finds models through this module
 from commissions.proof import models as proof_models  # noqa: F401 -- Django finds models through this module

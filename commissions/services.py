@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from access.services import record_audit
 from access.types import Actor
+from commissions.delegation.following import follow_assignment, follow_source
 from commissions.errors import PlanInvalid
 from commissions.judging.batches import JudgeOutcome, judge_next_batch, rejudge_next_batch
-from commissions.judging.plans import WHOLE
-from commissions.models import Plan, PlanAssignment, PlanChange, PlanVersion, RateRow
-from commissions.terms import Terms, parse_terms, terms_as_dict, terms_hash
+from commissions.models import Plan, PlanAssignment, PlanChange, PlanVersion
+from commissions.terms import Terms, parse_terms
+from commissions.versions import bump_plans, store_version
 from core.errors import DomainError
 from ib.models import IB
 
@@ -81,17 +82,12 @@ def publish_plan_version(
 
     :raises PlanInvalid: the terms are refused; nothing is stored."""
     checked = validate_terms(terms)
-    number = _bump_plans()
-    version = PlanVersion.objects.create(
-        plan=plan, effective_from=effective_from, published_at=now, published_by=actor.label,
-        terms=terms_as_dict(checked), hash=terms_hash(checked),
-    )  # fmt: skip
-    RateRow.objects.bulk_create(_rate_rows(version, checked))
-    PlanChange.objects.create(version=number, plan=plan, affected_from=effective_from, recorded_at=now)
+    version = store_version(plan=plan, terms=checked, effective_from=effective_from, label=actor.label, now=now)
     record_audit(
         actor=actor, action="commissions.edit_plan", object_type="plan_version", object_id=version.pk, before=None,
         after={"plan": plan.code, "effective_from": effective_from, "hash": version.hash}, now=now,
     )  # fmt: skip
+    follow_source(source=plan, version=version, actor=actor, now=now)
     return version
 
 
@@ -104,7 +100,7 @@ def assign_plan(
     With `version` just that one pays, until another assignment (decision 0016).
 
     :raises PlanSame: that holds at that moment already."""
-    number = _bump_plans()
+    number = bump_plans()
     rows = PlanAssignment.objects.select_for_update(of=("self",)).filter(ib=ib)
     current = next(
         (row for row in rows if row.active_from <= at and (row.active_to is None or at < row.active_to)), None
@@ -119,6 +115,8 @@ def assign_plan(
     assignment = None
     if plan is not None:
         assignment = PlanAssignment.objects.create(ib=ib, plan=plan, version=version, active_from=at, active_to=end)
+    if plan is not None and version is None:
+        follow_assignment(giver=ib, plan=plan, at=at, actor=actor, now=now)
     PlanChange.objects.create(version=number, ib=ib, affected_from=at, affected_to=end, recorded_at=now)
     record_audit(
         actor=actor, action="commissions.assign_plan", object_type="ib", object_id=ib.pk,
@@ -140,22 +138,3 @@ def hold_plans() -> None:
     """Wait for all changes of plans and hold them until the transaction ends. Read nothing before it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT version FROM commissions_planstate WHERE id = 1 FOR UPDATE")
-
-
-def _bump_plans() -> int:
-    """Raise the version of all plans; changes wait for each other here, so that versions commit in order."""
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE commissions_planstate SET version = version + 1 WHERE id = 1 RETURNING version")
-        (version,) = cursor.fetchone()
-    return int(version)
-
-
-def _rate_rows(version: PlanVersion, terms: Terms) -> list[RateRow]:
-    rows = [
-        RateRow(
-            version=version, position=rate.position, symbol=rate.symbol or "", symbol_group=rate.symbol_group or "",
-            mt_group=rate.mt_group or "", base=rate.base.value, value=rate.value, currency=rate.currency or "",
-        )
-        for rate in terms.rates
-    ]  # fmt: skip
-    return [RateRow(version=version, position=WHOLE), *rows]

@@ -140,10 +140,10 @@ class World:
         )
         for ib in (self.top, self.below):
             assign_plan(ib=ib, plan=plan, at=LONG_AGO, actor=SYSTEM, now=self.now)
+        self._consent()
         judged = judge_next_batch(server_id=self.server.pk, limit=100, now=self.now)
         assert judged
         assert judged.judged == 1
-        self._consent(plan)
         house = AccountSpec(AccountKind.REBATE_EXPENSE, "USD")
         accrued = AccountSpec(AccountKind.IB_ACCRUED, "USD", OwnerType.IB, self.ids["ib"])
         accounts = ensure_accounts(specs=[house, accrued], now=self.now)
@@ -207,7 +207,7 @@ class World:
             total=amount, payable=amount, destination="wallet",
         )  # fmt: skip
 
-    def _consent(self, plan: Plan) -> None:
+    def _consent(self) -> None:
         silver = create_plan(code="silver", name="Silver", actor=SYSTEM, now=self.now)
         accepted = publish_plan_version(
             plan=silver, terms={"rates": []}, effective_from=LONG_AGO, actor=SYSTEM, now=self.now
