@@ -4,7 +4,7 @@ from django.urls import URLPattern, include, path
 from django.views.i18n import set_language
 
 from access.decorators import public
-from portal import accounts, brand, consent, dashboard, level, network, plan, rebates, session, statements, why
+from portal import accounts, brand, consent, dashboard, level, network, plan, rebates, session, sharing, statements, why
 
 portal_patterns: list[URLPattern] = [
     path("accounts/", accounts.home, name="home"),
@@ -24,6 +24,8 @@ portal_patterns: list[URLPattern] = [
     path("partner/statements/<int:pk>/statement.<slug:kind>", statements.statement_file, name="statement_file"),
     path("partner/plan/", plan.plan, name="plan"),
     path("partner/level/", level.level, name="level"),
+    path("partner/sharing/", sharing.sharing, name="sharing"),
+    path("partner/sharing/<int:ib_id>/", sharing.sub_share, name="sub_share"),
     path("partner/plan/accept/<int:version_id>/", consent.accept, name="plan_accept"),
     path("partner/plan/accepted/<int:acceptance_id>.pdf", consent.accepted_document, name="plan_accepted"),
 ]

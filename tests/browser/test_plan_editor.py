@@ -18,7 +18,10 @@ PASTE = """([selector, text]) => {
     box.focus();
     box.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
 }"""
-BLOCK = "symbol group\tmetals\tper lot\tUSD\t12.5\nsymbol\tXAUUSD\tof the commission\t40%\r\nsymbol group\toil\tper lot\tEUR\t3\n"
+BLOCK = (
+    "symbol group\tmetals\tper lot\tUSD\t12.5\nsymbol\tXAUUSD\tof the commission\t40%\r\n"
+    "symbol group\toil\tper lot\tEUR\t3\n"
+)
 
 
 @pytest.fixture

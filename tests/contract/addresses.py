@@ -70,6 +70,8 @@ ADDRESSES: dict[str, Address] = {
     "portal:statement_file": network(pk="statement", kind="=csv"),
     "portal:plan": network(),
     "portal:level": network(),
+    "portal:sharing": network(),
+    "portal:sub_share": network(ib_id="ib_below"),
     "portal:plan_accept": network(version_id="plan_version"),
     "portal:plan_accepted": network(acceptance_id="acceptance"),
     # The back office
