@@ -77,7 +77,8 @@ class SubShareForm(ClientShareForm):
 
 def percent_field(label: Any, *, most: Decimal | None, required: bool = True) -> forms.DecimalField:
     """Return a field for a percentage of at most `most`."""
+    limit = Decimal(100) if most is None else Decimal(f"{most.normalize():f}")  # without closing zeros
     return forms.DecimalField(
-        label=label, required=required, min_value=0, max_value=100 if most is None else most, decimal_places=8,
+        label=label, required=required, min_value=0, max_value=limit, decimal_places=8,
         widget=forms.TextInput({"class": "input input-sm num", "inputmode": "decimal", "autocomplete": "off"}),
     )  # fmt: skip
