@@ -34,7 +34,7 @@ DROP TRIGGER delegation_append_only ON commissions_delegation;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("commissions", "0012_consent"),
+        ("commissions", "0013_consent"),
         ("ib", "0002_walls"),
     ]
 

@@ -44,8 +44,7 @@ DROP TRIGGER plan_acceptance_append_only ON commissions_planacceptance;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("commissions", "0011_proof"),
-        ("commissions", "0011_simulations"),
+        ("commissions", "0012_simulations"),
         ("ib", "0002_walls"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
