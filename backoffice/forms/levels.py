@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -153,15 +154,20 @@ def put_ladder_faults(error: LadderInvalid, kept: list[LevelForm], rules: RulesF
 
 def first_rules(terms: LadderTerms) -> dict[str, Any]:
     """Return what RulesForm shows for these rules."""
-    return {name: getattr(terms, name) for name in RulesForm.base_fields}
+    return {name: _shown(getattr(terms, name)) for name in RulesForm.base_fields}
 
 
 def first_cards(terms: LadderTerms) -> list[dict[str, Any]]:
     """Return what LevelCards shows for these rules."""
     return [
-        {name: getattr(level, "plan_id" if name == "plan" else name) for name in LevelForm.base_fields}
+        {name: _shown(getattr(level, "plan_id" if name == "plan" else name)) for name in LevelForm.base_fields}
         for level in terms.levels
     ]
+
+
+def _shown(value: Any) -> Any:
+    """Write a decimal without the zeros that only its column needs."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 
 class ReasonForm(forms.Form):

@@ -44,11 +44,11 @@ class Outcome(TextChoices):
     """What an evaluation found for one IB."""
 
     STAYS = "stays", _("Stays")
-    BELOW = "below", _("Below its level, keeps it for now")
+    BELOW = "below", _("Below its level")
     PROMOTION = "promotion", _("Promotion")
     DEMOTION = "demotion", _("Demotion")
-    EXCLUDED = "excluded", _("Never touched: on the exclusion list")
-    PLACED = "placed", _("Placed by staff for the next period")
+    EXCLUDED = "excluded", _("Excluded")
+    PLACED = "placed", _("Placed by staff")
 
 
 class Decision(TextChoices):

@@ -60,11 +60,11 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("stays", "Stays"),
-                            ("below", "Below its level, keeps it for now"),
+                            ("below", "Below its level"),
                             ("promotion", "Promotion"),
                             ("demotion", "Demotion"),
-                            ("excluded", "Never touched: on the exclusion list"),
-                            ("placed", "Placed by staff for the next period"),
+                            ("excluded", "Excluded"),
+                            ("placed", "Placed by staff"),
                         ],
                         max_length=9,
                     ),
@@ -270,11 +270,11 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("stays", "Stays"),
-                            ("below", "Below its level, keeps it for now"),
+                            ("below", "Below its level"),
                             ("promotion", "Promotion"),
                             ("demotion", "Demotion"),
-                            ("excluded", "Never touched: on the exclusion list"),
-                            ("placed", "Placed by staff for the next period"),
+                            ("excluded", "Excluded"),
+                            ("placed", "Placed by staff"),
                         ],
                         max_length=9,
                     ),

@@ -15,13 +15,19 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from access.enums import UserKind
 from access.models import Role
 from access.services import create_user, grant_role
+from commissions.levels.changes import place_ib
+from commissions.levels.evaluation import evaluate_period, measure_progress, next_duty
+from commissions.levels.exclusions import exclude_ib
+from commissions.levels.ladders import create_ladder, publish_ladder_version
+from commissions.levels.periods import PeriodKind, period_of
+from commissions.levels.types import LadderTerms, LevelTerms
 from house.browser import find_browser
 from house.keel_processes import processes
 from house.ports import free_port
 from mt4bridge.types import AccountState, PositionRow
 from tests.conftest import _use_database, get_broker
 from tests.databases import ROOT, cloned_database, urls_for
-from tests.portal.book import OPENED, PASSWORD, SYSTEM, open_book
+from tests.portal.book import OPENED, PASSWORD, SYSTEM, Book, open_book
 from trading.accounts import store_snapshots
 from trading.models import TradingAccount
 
@@ -174,6 +180,7 @@ def _fill(now: datetime) -> tuple[TradingAccount, int]:
     book.server.cursor.save(update_fields=["complete_until"])
     _tell_state(own, now)
     _add_staff()
+    _add_levels(book, now)
     assert held_short.pk < paid.pk
     return own, paid.pk
 
@@ -189,6 +196,26 @@ def _tell_state(account: TradingAccount, now: datetime) -> None:
         opened_at=now - timedelta(hours=3),
     )  # fmt: skip
     store_snapshots(server_id=account.server_id, states=[state], positions=[position], now=now)
+
+
+def _add_levels(book: Book, now: datetime) -> None:
+    """Evaluate last month by a ladder of four levels, whose changes wait for a person, and measure this one."""
+    month = period_of(PeriodKind.MONTH, (now.replace(day=1) - timedelta(days=1)).date())
+    steps = (("bronze", None, None), ("silver", "1", None), ("gold", "50", 2), ("platinum", "500", 5))
+    levels = tuple(
+        LevelTerms(code=code, name=code.title(), min_lots=lots and Decimal(lots), min_active_clients=clients)
+        for code, lots, clients in steps
+    )
+    ladder = create_ladder(code="partners", name="Partners", actor=SYSTEM, now=OPENED)
+    terms = LadderTerms(levels=levels, effective_date=month.first, demotion_after=2)
+    publish_ladder_version(ladder=ladder, terms=terms, actor=SYSTEM, now=OPENED)
+    since = month.moments("UTC")[0]
+    place_ib(ib=book.ibs["master"], ladder=ladder, level_code="gold", at=since, reason="", actor=SYSTEM, now=OPENED)
+    exclude_ib(ib=book.ibs["sub"], reason="own contract", until=None, actor=SYSTEM, now=OPENED)
+    duty = next_duty(ladder, now=now)
+    assert duty
+    evaluate_period(duty=duty, now=now)
+    measure_progress(ladder=ladder, now=now)
 
 
 def _add_staff() -> None:
