@@ -40,7 +40,7 @@ _DAY = timedelta(days=1)
 @requires("commissions.view_statement")
 @require_safe
 def statement_list(request: ActorRequest) -> HttpResponse:
-    """List statements, by default those to be reviewed, newest first, with what they come to."""
+    """List statements, newest first, with what they come to by state and currency."""
     return _list(request)
 
 
