@@ -18,6 +18,7 @@ app.conf.update(
     task_routes={
         "crm.flows.tasks.walk_server": {"queue": "mt5"},
         "crm.flows.tasks.rescan_server": {"queue": "mt5"},
+        "crm.flows.tasks.refresh_accounts": {"queue": "mt5"},
     },
     task_acks_late=True,
     task_reject_on_worker_lost=True,

@@ -50,6 +50,7 @@ class NetworkSnapshot:
     `account_ibs` wins over `client_ibs` for the moments it covers, also where its target is 0."""
 
     version: int
+    ib_version: int  # since this one at the latest, IBs, their places and agreements have been as they are here
     ibs: dict[int, IbFacts]
     self_ib: dict[int, int]  # client id → the IB that this client is
     ib_parents: Periods

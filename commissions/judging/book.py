@@ -84,7 +84,7 @@ def open_book(rows: Rows, *, known: Memory | None = None) -> Book:
     return Book(
         memory=known,
         snapshot=snapshot,
-        network=_network(known, version, snapshot, known.chains),
+        network=_network(known, snapshot, known.chains),
         chains=known.chains,
         cells=known.cells,
         symbols=_symbols(),
@@ -101,14 +101,16 @@ def _snapshot(known: Memory, version: int, clients: Int64s, accounts: Int64s) ->
     if known.snapshot is not None and known.snapshot_version == version:
         return known.snapshot
     if len(accounts) < _WHOLE_SNAPSHOT_FROM:
-        return network_snapshot(client_ids=clients.tolist(), account_ids=accounts.tolist())
-    known.snapshot, known.snapshot_version = network_snapshot(), version
+        known.latest = network_snapshot(client_ids=clients.tolist(), account_ids=accounts.tolist(), known=known.latest)
+        return known.latest
+    known.snapshot = known.latest = network_snapshot(known=known.latest)
+    known.snapshot_version = known.snapshot.version
     return known.snapshot
 
 
-def _network(known: Memory, version: int, snapshot: NetworkSnapshot, table: ChainTable) -> Network:
-    """Return the network with the chains it has worked out before, as long as neither it nor a plan changed."""
-    key = (version, plan_version())
+def _network(known: Memory, snapshot: NetworkSnapshot, table: ChainTable) -> Network:
+    """Return the network with the chains it has worked out before, as long as neither IBs nor a plan changed."""
+    key = (snapshot.ib_version, plan_version())
     if known.network is None or known.network_key != key or known.network.table is not table:
         known.network, known.network_key = Network(snapshot, load_plans(known), table), key
     return known.network

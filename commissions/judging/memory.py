@@ -11,7 +11,7 @@ from tenancy.context import current_broker
 if TYPE_CHECKING:
     from commissions.judging.cells import CellTable
     from commissions.judging.chains import ChainTable, Network
-    from commissions.judging.plans import LoadedVersion
+    from commissions.judging.plans import LoadedVersion, Plans
     from ib.types import NetworkSnapshot
 
 MAX_CELLS = 200_000
@@ -30,6 +30,8 @@ class Memory:
     payees_of_chain: dict[int, tuple[int, ...]] = field(default_factory=dict)
     snapshot: "NetworkSnapshot | None" = None
     snapshot_version: int = -1
+    latest: "NetworkSnapshot | None" = None  # whatever clients it holds: later ones take its IBs over
+    plans: "Plans | None" = None
     network: "Network | None" = None
     network_key: tuple[int, int] = (-1, -1)
     writes: bool = True

@@ -62,8 +62,10 @@ class Plans:
 
 
 def load_plans(memory: Memory) -> Plans:
-    """Return all plans as they stand: four statements, and the terms of versions not met before."""
+    """Return all plans as they stand: four statements, and the terms of versions not met before. Remembered."""
     version = plan_version()
+    if memory.plans is not None and memory.plans.version == version:
+        return memory.plans
     by_plan: dict[int, list[LoadedVersion]] = {}
     for loaded in _versions(memory):
         by_plan.setdefault(loaded.plan_id, []).append(loaded)
@@ -77,7 +79,8 @@ def load_plans(memory: Memory) -> Plans:
             by_plan[-version_id] = [memory.versions[version_id]]
         period = (to_us(start), OPEN_END_US if end is None else to_us(end), -version_id if version_id else plan_id)
         assignments.setdefault(ib_id, []).append(period)
-    return Plans(version, by_plan, assignments)
+    memory.plans = Plans(version, by_plan, assignments)
+    return memory.plans
 
 
 def known_versions() -> dict[int, LoadedVersion]:

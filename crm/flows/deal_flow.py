@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from commissions.services import judge_next_batch, rejudge_next_batch
+from crm.flows import sweeping
 from mt4bridge.errors import BridgeError
 from mt4bridge.models import MtServer
 from mt4bridge.types import BadRow, DealRow, TradingServer
@@ -20,9 +21,9 @@ from trading.queries import logins_of, missing_keys, release_keys
 from trading.services import Reading, close_vanished_held, record_deals
 from trading.types import DealKey, RecordOutcome
 
-OVERLAP = timedelta(seconds=30)  # every round reads this much again: deals commit late on the MT server
-DEEP_OVERLAP = timedelta(minutes=15)  # and once a minute this much, for edits and deletions
-DEEP_EVERY = timedelta(minutes=1)
+# Every round reads this much again, since deals commit late on the MT server; what is older is read again within a
+# minute, for edits and deletions and for what commits later still: `crm.flows.sweeping`.
+OVERLAP = timedelta(seconds=5)
 AHEAD = timedelta(minutes=1)  # read past the server's clock: it tells whole seconds
 BACKFILL_STEP = timedelta(days=92)  # one step of a first read; the cursor moves after each
 JUDGE_BATCH = 200_000
@@ -38,7 +39,7 @@ class WalkOutcome:
     held: int = 0
     judged: int = 0
 
-    def add(self, step: RecordOutcome) -> None:
+    def add(self, step: "RecordOutcome | WalkOutcome") -> None:
         self.new += step.new
         self.revised += step.revised
         self.deleted += step.deleted
@@ -48,7 +49,14 @@ class WalkOutcome:
 @contextmanager
 def the_only_walker(server_id: int) -> Iterator[bool]:
     """Yield whether no other process walks this server now. A courtesy: the cursor's version is what protects."""
-    key = f"{current_schema()}:walk:{server_id}"
+    with alone_at(f"walk:{server_id}") as alone:
+        yield alone
+
+
+@contextmanager
+def alone_at(what: str) -> Iterator[bool]:
+    """Yield whether no other process does this for the broker in force now."""
+    key = f"{current_schema()}:{what}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [key])
         (got,) = cursor.fetchone()
@@ -72,6 +80,8 @@ def walk(*, server: MtServer, gateway: TradingServer, now: datetime) -> WalkOutc
         judge_all(server_id=server.pk, now=now)  # moves, plans and late rates do not wait for the server
         raise
     outcome.judged = judge_all(server_id=server.pk, now=now)
+    if sweep(server=server, gateway=gateway, now=now, outcome=outcome):
+        outcome.judged += judge_all(server_id=server.pk, now=now)
     return outcome
 
 
@@ -87,7 +97,9 @@ def judge_all(*, server_id: int, now: datetime) -> int:
 
 
 def read_new(*, server: MtServer, gateway: TradingServer, now: datetime, outcome: WalkOutcome) -> None:
-    """Read the server from the cursor to its present, in steps that each move the cursor."""
+    """Read the server from the cursor to its present, in steps that each move the cursor.
+
+    When nobody has looked at the recent past for a minute, it is read again in the same window."""
     server_now = gateway.server_time()
     cursor = get_cursor(server.pk)
     # In the hour that a server's clock repeats in autumn it goes back: then its present is read, not what was ahead.
@@ -97,11 +109,28 @@ def read_new(*, server: MtServer, gateway: TradingServer, now: datetime, outcome
         window = Window(since=read_until - OVERLAP, until=step_end, read_to=step_end)
         _read_window(server, gateway, window, outcome=outcome, now=now)
         read_until = step_end
-    deep = cursor.swept_at is None or now - cursor.swept_at >= DEEP_EVERY
-    since = read_until - (DEEP_OVERLAP if deep else OVERLAP)
+    deep = cursor.swept_at is None or now - cursor.swept_at >= sweeping.CYCLE
+    since = read_until - (sweeping.DEPTH if deep else OVERLAP)
     window = Window(since=since, until=server_now, read_to=server_now + AHEAD, swept=deep)
     _read_window(server, gateway, window, outcome=outcome, now=now)
     _release(server, gateway, outcome=outcome, now=now)
+
+
+def sweep(*, server: MtServer, gateway: TradingServer, now: datetime, outcome: WalkOutcome) -> bool:
+    """Read this round's part of the recent past again; return whether something in it had changed.
+
+    :raises BridgeError: the server could not be read; the next round reads it again."""
+    cursor = get_cursor(server.pk)
+    if cursor.recorded_until is None or cursor.swept_at is None or cursor.swept_at >= now:
+        return False
+    found, present = WalkOutcome(), min(cursor.recorded_until, gateway.server_time())
+    parts = sweeping.slices(swept_at=cursor.swept_at, now=now)
+    for part in parts:
+        since, until = present - part.oldest, present - part.newest
+        window = Window(since=since, until=until, read_to=until, swept=part is parts[-1])
+        _read_window(server, gateway, window, outcome=found, now=now)
+    outcome.add(found)
+    return bool(found.new or found.revised or found.deleted)
 
 
 def rescan(*, server: MtServer, gateway: TradingServer, since: datetime, now: datetime) -> WalkOutcome:

@@ -1,6 +1,7 @@
 """The doorbells: what beat and the doors ring. Thin: find what to do, one call each."""
 
 import logging
+import time
 import traceback
 import uuid
 from datetime import timedelta
@@ -22,6 +23,7 @@ from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
 from mt4bridge.queries import servers_to_contact
 from mt4bridge.services import note_contact, note_error
+from mt4bridge.types import TradingServer
 from tenancy.context import each_broker
 from tenancy.tasks import BrokerTask, PlatformTask
 from trading.errors import CursorBusy, CursorMoved
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 RESCAN = timedelta(days=14)
 PROOF_SECONDS = 3 * 3600
+FOLLOW_S = 0.8  # so long a task stays with a server that brings new deals; then comes the next ring
+PAUSE_S = 0.1
 _EXPIRES_S = 5
 
 
@@ -40,12 +44,25 @@ def wake_walkers(**_: Any) -> None:
     for _broker in each_broker(reason="each broker's servers are walked every second"):
         for server_id in servers_to_contact(now=now):
             walk_server.apply_async(kwargs={"server_id": server_id}, expires=_EXPIRES_S)
+            refresh_accounts.apply_async(kwargs={"server_id": server_id}, expires=_EXPIRES_S)
 
 
 @shared_task(base=BrokerTask, name="crm.flows.tasks.walk_server")
 def walk_server(*, server_id: int, **_: Any) -> None:
-    """Walk one server once, and look at its accounts when it is time."""
-    _with_gateway(server_id, deal_flow.walk, account_flow.refresh)
+    """Walk one server, and go on as long as it brings new deals and the next ring is not due."""
+    _with_gateway(server_id, _follow)
+
+
+@shared_task(base=BrokerTask, name="crm.flows.tasks.refresh_accounts")
+def refresh_accounts(*, server_id: int, **_: Any) -> None:
+    """Look at the accounts of one server whose state is oldest; deals do not wait for it."""
+    server = MtServer.objects.get(pk=server_id)
+    with deal_flow.alone_at(f"accounts:{server_id}") as alone:
+        if alone:
+            try:
+                account_flow.refresh(server=server, gateway=open_gateway(server), now=timezone.now())
+            except BridgeError:  # the walker meets the same trouble, and notes it
+                logger.info("the accounts could not be read", extra={"server_id": server_id})
 
 
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_rescans")
@@ -153,16 +170,24 @@ def _failed(error: Exception, reference: str) -> RoundFailed:
     return RoundFailed(kind=type(error).__name__, place=place, reference=reference)
 
 
-def _with_gateway(server_id: int, *steps: Any) -> None:
-    """Run the steps on the server as its only walker; what goes wrong on the wire is noted for the health page."""
+def _follow(*, server: MtServer, gateway: TradingServer, **_: Any) -> None:
+    """Walk again and again while deals come in: their judgement does not wait for the clock's next ring."""
+    stop_at = time.monotonic() + FOLLOW_S
+    while deal_flow.walk(server=server, gateway=gateway, now=timezone.now()).new:
+        if time.monotonic() + PAUSE_S >= stop_at:
+            break
+        time.sleep(PAUSE_S)
+
+
+def _with_gateway(server_id: int, step: Any) -> None:
+    """Run the step on the server as its only walker; what goes wrong on the wire is noted for the health page."""
     server = MtServer.objects.get(pk=server_id)
     with deal_flow.the_only_walker(server_id) as alone:
         if not alone:
             return
         try:
             gateway = open_gateway(server)
-            for step in steps:
-                step(server=server, gateway=gateway, now=timezone.now())
+            step(server=server, gateway=gateway, now=timezone.now())
         except BridgeError as error:
             note_error(server=server, error=error, now=timezone.now())
         except (CursorBusy, CursorMoved):

@@ -3,9 +3,11 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 
 from django.db import connection, transaction
 
+from ib.enums import ChangeKind
 from ib.models import IB, NetworkChange, NetworkState
 from ib.types import OPEN_END_US, AffectedPeriod, AgreementPeriod, IbFacts, NetworkSnapshot, Periods
 
@@ -29,19 +31,24 @@ def network_version() -> int:
 
 
 def network_snapshot(
-    *, client_ids: Collection[int] | None = None, account_ids: Collection[int] | None = None
+    *,
+    client_ids: Collection[int] | None = None,
+    account_ids: Collection[int] | None = None,
+    known: NetworkSnapshot | None = None,
 ) -> NetworkSnapshot:
     """Return the network with its whole past and future, all of it at one version.
 
     With `client_ids` or `account_ids` only those have links in it: what a batch needs, however many there are.
-    Six statements; read again when the network changed meanwhile."""
+    `known`: an earlier snapshot, whose IBs are taken over when only clients and accounts have been placed since: a
+    live batch of some deals does not read 20,000 IBs again. Six statements, or four; read again when the network
+    changed meanwhile."""
     for _attempt in range(_TRIES_WITHOUT_LOCK):
-        snapshot = _read(client_ids, account_ids)
+        snapshot = _read(client_ids, account_ids, known)
         if snapshot.version == network_version():
             return snapshot
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT version FROM ib_networkstate WHERE id = 1 FOR SHARE")
-        return _read(client_ids, account_ids)
+        return _read(client_ids, account_ids, known)
 
 
 def affected_since(*, version: int) -> list[AffectedPeriod]:
@@ -53,23 +60,48 @@ def affected_since(*, version: int) -> list[AffectedPeriod]:
     return [AffectedPeriod(*row) for row in rows.values_list(*columns)]
 
 
-def _read(client_ids: Collection[int] | None, account_ids: Collection[int] | None) -> NetworkSnapshot:
+def _read(
+    client_ids: Collection[int] | None, account_ids: Collection[int] | None, known: NetworkSnapshot | None
+) -> NetworkSnapshot:
     version = network_version()
+    if known is None or not _only_placements(known.version, version):
+        known = _read_ibs(version)
+    return replace(
+        known,
+        version=version,
+        client_ibs=_periods(_CLIENT_IBS, client_ids),
+        account_ibs=_periods(_ACCOUNT_IBS, account_ids),
+    )
+
+
+def _read_ibs(version: int) -> NetworkSnapshot:
+    """Return what a snapshot says of IBs; the links of clients and accounts are left empty."""
     ibs: dict[int, IbFacts] = {}
     self_ib: dict[int, int] = {}
     for ib_id, code, currency, client_id in IB.objects.order_by().values_list("pk", "code", "currency", "client_id"):
         ibs[ib_id] = IbFacts(code, currency)
         if client_id is not None:
             self_ib[client_id] = ib_id
+    nobody = Periods(array("q"), array("q"), array("q"), array("q"))
     return NetworkSnapshot(
         version=version,
+        ib_version=version,
         ibs=ibs,
         self_ib=self_ib,
         ib_parents=_periods(_IB_PARENTS, None),
-        client_ibs=_periods(_CLIENT_IBS, client_ids),
-        account_ibs=_periods(_ACCOUNT_IBS, account_ids),
+        client_ibs=nobody,
+        account_ibs=nobody,
         agreements=_agreements(),
     )
+
+
+def _only_placements(before: int, after: int) -> bool:
+    """Whether all changes between two versions placed clients or accounts: each notes the versions it took."""
+    if not 0 <= after - before <= _CHUNK:
+        return False
+    kinds = (ChangeKind.CLIENT, ChangeKind.ACCOUNT)
+    placed = NetworkChange.objects.filter(version__gt=before, version__lte=after, kind__in=kinds)
+    return before == after or placed.count() == after - before
 
 
 def _periods(statement: str, ids: Collection[int] | None) -> Periods:
