@@ -42,10 +42,12 @@ GROUP BY a.client_id
 """
 
 _TRADING_CLIENTS = """
-SELECT count(DISTINCT a.client_id)
-FROM commissions_payee p JOIN commissions_ibday d ON d.payee_id = p.id
-JOIN trading_tradingaccount a ON a.id = d.via_account_id
-WHERE p.ib_id = ANY(%(ib_ids)s) AND d.day BETWEEN %(first)s AND %(last)s AND d.via_ib_id = 0 AND d.deals > 0
+SELECT count(DISTINCT a.client_id) FROM (
+    SELECT DISTINCT d.via_account_id
+    FROM ib_ib top JOIN ib_ib i ON i.tree_id = top.tree_id AND i.lft BETWEEN top.lft AND top.rght
+    JOIN commissions_payee p ON p.ib_id = i.id JOIN commissions_ibday d ON d.payee_id = p.id
+    WHERE top.id = %(ib_id)s AND d.day BETWEEN %(first)s AND %(last)s AND d.via_ib_id = 0 AND d.deals > 0
+) active JOIN trading_tradingaccount a ON a.id = active.via_account_id
 """
 
 _DAYS = """
@@ -70,6 +72,47 @@ WITH RECURSIVE below AS (
 )
 """
 
+# The newest deals of all servers, whoever made them: an IB that stands above many finds its page among the first few
+# hundred. Only those after the last one looked at are complete.
+_NEWEST = """
+WITH mine AS (
+    SELECT id, currency FROM commissions_payee WHERE ib_id = %(ib_id)s
+), looked_at AS (
+    SELECT d.* FROM mt4bridge_mtserver s CROSS JOIN LATERAL (
+        SELECT id, server_id, ticket, leg, revision, deal_at FROM trading_deal
+        WHERE server_id = s.id AND deal_at >= %(since)s AND deal_at < %(until)s
+            AND (%(before_at)s::timestamptz IS NULL OR deal_at <= %(before_at)s)
+        ORDER BY deal_at DESC LIMIT %(look_at)s) d
+    ORDER BY d.deal_at DESC LIMIT %(look_at)s
+), edge AS (
+    SELECT CASE WHEN count(*) < %(look_at)s THEN '-infinity' ELSE min(deal_at) END AS at FROM looked_at
+), found AS (
+    SELECT j.*, m.currency, array_position(j.payee, m.id) AS place
+    FROM edge JOIN looked_at d ON d.deal_at > edge.at
+    JOIN commissions_judgement j ON j.deal_revision = d.revision AND j.deal_id = {root}
+    JOIN mine m ON m.id = ANY(j.payee)
+    WHERE {live}
+)
+"""
+
+# The deals of some accounts.
+_OF_ACCOUNTS = """
+WITH mine AS (
+    SELECT id, currency FROM commissions_payee WHERE ib_id = %(ib_id)s
+), found AS (
+    SELECT j.*, m.currency, array_position(j.payee, m.id) AS place
+    FROM trading_deal d JOIN commissions_judgement j ON j.deal_revision = d.revision AND j.deal_id = {root}
+    JOIN mine m ON m.id = ANY(j.payee)
+    WHERE d.account_id = ANY(%(accounts)s) AND d.deal_at >= %(since)s AND d.deal_at < %(until)s AND {live}
+)
+"""
+
+_ACCOUNTS = """
+SELECT a.id FROM trading_tradingaccount a JOIN clients_client c ON c.id = a.client_id WHERE c.code = %(client)s
+UNION
+SELECT id FROM trading_tradingaccount WHERE login = %(login)s
+"""
+
 _FOUND_ONE = """
 WITH found AS (
     SELECT j.*, m.currency, array_position(j.payee, m.id) AS place
@@ -80,6 +123,9 @@ WITH found AS (
 
 _LIVE = """NOT EXISTS (
         SELECT 1 FROM commissions_judgement later WHERE later.deal_id = j.deal_id AND later.revision > j.revision)"""
+
+_ROOT = """CASE WHEN d.revision = 0 THEN d.id ELSE (SELECT r.id FROM trading_deal r
+        WHERE r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0) END"""
 
 _ROWS = """
 SELECT f.deal_id, f.deal_at, f.verdict[f.place], f.amount_e8[f.place], f.currency, f.place, f.levels, f.lots_e8,
@@ -96,12 +142,13 @@ WHERE f.verdict[f.place] <> 0
 
 _NARROWED = """
     AND (%(verdict)s::int IS NULL OR f.verdict[f.place] = %(verdict)s)
-    AND (%(client)s = '' OR c.code = %(client)s OR a.login::text = %(client)s)
     AND (%(before_at)s::timestamptz IS NULL OR (f.deal_at, f.deal_id) < (%(before_at)s, %(before_id)s))
 ORDER BY f.deal_at DESC, f.deal_id DESC LIMIT %(limit)s
 """
 
 _REBATES = _FOUND.format(live=_LIVE) + _ROWS + _NARROWED
+_NEWEST_REBATES = _NEWEST.format(live=_LIVE, root=_ROOT) + _ROWS + _NARROWED
+_REBATES_OF_ACCOUNTS = _OF_ACCOUNTS.format(live=_LIVE, root=_ROOT) + _ROWS + _NARROWED
 _REBATE = _FOUND_ONE.format(live=_LIVE) + _ROWS
 
 _BOOKINGS = """
@@ -112,6 +159,9 @@ JOIN commissions_payee m ON m.ib_id = %(ib_id)s AND m.id = ANY(j.payee)
 LEFT JOIN commissions_judgebatch b ON b.id = j.batch_id
 WHERE j.deal_id = %(deal_id)s ORDER BY j.revision
 """
+
+LOOK_AT = (12, 240)  # times as many of the newest deals of all as the page has rows, before everybody below is asked
+FIRST_LOOK, MOST_LOOKED_AT = 4_000, 20_000  # deals in which a page looks for a verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +253,9 @@ def client_figures(*, ib_id: int, first: date, last: date) -> dict[int, BranchFi
     return _branches(_BY_CLIENT, ib_id, first, last)
 
 
-def trading_clients(*, ib_ids: Sequence[int], first: date, last: date) -> int:
-    """Count the direct clients of these IBs that made a counted deal."""
-    params = {"ib_ids": list(ib_ids), "first": first, "last": last}
+def trading_clients(*, ib_id: int, first: date, last: date) -> int:
+    """Count the direct clients of an IB and of those below it now that made a counted deal."""
+    params = {"ib_id": ib_id, "first": first, "last": last}
     return int(_fetch(_TRADING_CLIENTS, params)[0][0])
 
 
@@ -221,22 +271,51 @@ def rebates(
     """Return a page of the IB's judged deals, newest first, keyset by (deal time, deal id).
 
     `days`: (day, its start, its end) in UTC, without gaps. Only days that the roll-up names are looked at, newest
-    first and some at a time, so a page costs the same on three million rows. `client`: a code or a login.
+    first and some at a time, so a page costs the same on ten million rows. `client`: a code or a login. A `verdict`
+    that is rare is looked for in so many deals only: the page may then have fewer rows than more to come.
 
     :raises InvalidInput: `before` is not a place of the list."""
     place = _place(before) if before else None
+    params = {
+        "ib_id": ib_id, "verdict": verdict, "before_at": place and place[0], "before_id": place and place[1],
+    }  # fmt: skip
+    if client:
+        return _page(_of_client(client, days, {**params, "limit": limit + 1}), limit)
     found: list[RebateRow] = []
-    for since, until in _spans(ib_id, days, place, limit):
-        params = {
-            "ib_id": ib_id, "since": since, "until": until, "verdict": verdict, "client": client,
-            "before_at": place and place[0], "before_id": place and place[1], "limit": limit + 1 - len(found),
-        }  # fmt: skip
-        found += [_rebate(row) for row in _fetch(_REBATES, params)]
+    wanted, counted = (limit + 1, 0) if verdict is None else (FIRST_LOOK, 0)
+    for since, until, deals in _spans(ib_id, days, place, wanted):
+        found += _of_span({**params, "since": since, "until": until, "limit": limit + 1 - len(found)}, deals)
+        counted += deals
         if len(found) > limit:
             break
+        if verdict is not None and counted >= MOST_LOOKED_AT:
+            return RebatePage(rows=found, next_before=f"{since.isoformat()}~0")
+    return _page(found, limit)
+
+
+def _page(found: list[RebateRow], limit: int) -> RebatePage:
     shown = found[:limit]
     more = f"{shown[-1].deal_at.isoformat()}~{shown[-1].deal_id}" if len(found) > limit else None
     return RebatePage(rows=shown, next_before=more)
+
+
+def _of_span(params: dict[str, Any], deals: int) -> list[RebateRow]:
+    """Return the rows of one stretch of time: among the newest deals of all when they fill the page, else all."""
+    if params["verdict"] is None and deals >= params["limit"]:
+        for times in LOOK_AT:
+            newest = _fetch(_NEWEST_REBATES, {**params, "look_at": times * params["limit"]})
+            if len(newest) == params["limit"]:
+                return [_rebate(row) for row in newest]
+    return [_rebate(row) for row in _fetch(_REBATES, params)]
+
+
+def _of_client(client: str, days: Sequence[tuple[date, datetime, datetime]], params: dict[str, Any]) -> list[RebateRow]:
+    login = int(client) if client.isascii() and client.isdecimal() and int(client) <= MAX_E8 else None
+    accounts = [pk for (pk,) in _fetch(_ACCOUNTS, {"client": client, "login": login})]
+    if not accounts or not days:
+        return []
+    span = {"accounts": accounts, "since": days[0][1], "until": days[-1][2]}
+    return [_rebate(row) for row in _fetch(_REBATES_OF_ACCOUNTS, {**params, **span})]
 
 
 def find_rebate(*, ib_id: int, deal_id: int) -> RebateRow | None:
@@ -283,26 +362,26 @@ def _spans(
     ib_id: int,
     days: Sequence[tuple[date, datetime, datetime]],
     place: tuple[datetime, int] | None,
-    limit: int,
-) -> Iterator[tuple[datetime, datetime]]:
-    """Yield stretches of time, newest first, each with about `limit` deals, twice as many each time."""
+    wanted: int,
+) -> Iterator[tuple[datetime, datetime, int]]:
+    """Yield stretches of time with their counted deals, newest first: `wanted` in the first, then twice as many."""
     if not days:
         return
     bounds = {day: (since, until) for day, since, until in days}
     known = _fetch(_DAYS, {"ib_id": ib_id, "first": days[0][0], "last": days[-1][0]})
     span: list[tuple[datetime, datetime]] = []
-    counted, wanted = 0, limit + 1
+    counted = 0
     for day, deals in known:
         since, until = bounds[day]
-        if place is not None and since > place[0]:
+        if place is not None and (since, 0) >= place:
             continue
         span.append((since, until))
         counted += deals
         if counted >= wanted:
-            yield span[-1][0], span[0][1]
+            yield span[-1][0], span[0][1], counted
             span, counted, wanted = [], 0, wanted * 2
     if span:
-        yield span[-1][0], span[0][1]
+        yield span[-1][0], span[0][1], counted
 
 
 def _rebate(row: Sequence[Any]) -> RebateRow:

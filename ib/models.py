@@ -105,7 +105,7 @@ class ClientLink(models.Model):
     """Whose client a client is during a period. Without one it has no IB."""
 
     client = models.ForeignKey("clients.Client", on_delete=models.PROTECT, related_name="ib_links")
-    ib = models.ForeignKey(IB, on_delete=models.PROTECT, related_name="client_links")
+    ib = models.ForeignKey(IB, on_delete=models.PROTECT, related_name="client_links", db_index=False)
     active_from = models.DateTimeField()
     active_to = models.DateTimeField(null=True)
 
@@ -114,7 +114,8 @@ class ClientLink(models.Model):
             _one_at_a_time("client_link_one_at_a_time", "client"),
             _in_order("client_link_period_in_order"),
         ]
-        indexes: ClassVar = [models.Index(name="client_link_by_ib", fields=["ib", "active_from"])]
+        # All of what counting clients asks for: pages count thousands without reading the rows.
+        indexes: ClassVar = [models.Index(name="client_link_by_ib", fields=["ib", "active_from", "active_to"])]
 
     def __str__(self) -> str:
         return f"client {self.client_id} of {self.ib_id} from {self.active_from:%Y-%m-%dT%H:%M:%S}"

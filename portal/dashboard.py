@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from django.http import HttpResponse
@@ -17,8 +16,7 @@ from access.types import Actor
 from commissions.earnings import EarnedDay, earned_days, rebates, trading_clients
 from core.money import Money
 from ib.models import IB
-from ib.queries import ibs_visible_to
-from ib.queries.staff import below
+from ib.queries.staff import clients_below
 from ledger.enums import AccountKind, OwnerType
 from ledger.queries import ledger_accounts_visible_to
 from portal.network import level_below
@@ -39,8 +37,6 @@ class Figures:
     earned: Money
     ready: Money  # what the ledger holds for the IB now, whatever the period
     lots: Decimal
-    trading_clients: int
-    all_clients: int
 
 
 @requires_ib
@@ -58,7 +54,9 @@ def dashboard(request: ActorRequest) -> HttpResponse:
         "period": period,
         "chips": CHIPS,
         "zone": zone,
-        "figures": figures(request.actor, ib, earned, period, at=now),
+        "figures": figures(request.actor, ib, earned),
+        "trading_clients": None,  # the page asks for both once it stands
+        "all_clients": None,
         "days": earned[::-1],
         "chart": rebate_chart(earned, ib.currency),
         "earned_trend": charts.spark([each.total for each in earned], label=_("Trend of the rebate per day")),
@@ -72,9 +70,22 @@ def dashboard(request: ActorRequest) -> HttpResponse:
     return render(request, "portal/partner/dashboard.html", context)
 
 
-def figures(actor: Actor, ib: IB, earned: Sequence[EarnedDay], period: Period, *, at: datetime) -> Figures:
+@requires_ib
+@require_safe
+def trading(request: ActorRequest) -> HttpResponse:
+    """Send how many clients traded, which the page asks for once it stands: thousands may have to be counted."""
+    now, zone = timezone.now(), current_broker().settlement_zone
+    period = period_of(request.GET, today=today_in(zone, now))
+    ib_id = get_object_or_404(IB, pk=request.actor.ib_id).pk
+    context = {
+        "trading_clients": trading_clients(ib_id=ib_id, first=period.first, last=period.last),
+        "all_clients": clients_below(ib_id=ib_id, at=now),
+    }
+    return render(request, "portal/partner/_trading.html", context)
+
+
+def figures(actor: Actor, ib: IB, earned: Sequence[EarnedDay]) -> Figures:
     """Return the headline figures; earned and lots are the sums of the chart's days."""
-    network = ibs_visible_to(actor).order_by().values_list("pk", flat=True)
     accrued = ledger_accounts_visible_to(actor).filter(
         owner_type=OwnerType.IB, kind=AccountKind.IB_ACCRUED, currency=ib.currency
     )
@@ -83,8 +94,6 @@ def figures(actor: Actor, ib: IB, earned: Sequence[EarnedDay], period: Period, *
         earned=Money(sum((each.total for each in earned), Decimal(0)), ib.currency),
         ready=Money(ready, ib.currency),
         lots=sum((each.lots for each in earned), Decimal(0)),
-        trading_clients=trading_clients(ib_ids=list(network), first=period.first, last=period.last),
-        all_clients=below(ib_id=ib.pk, at=at).clients,
     )
 
 

@@ -13,6 +13,7 @@ portal_patterns: list[URLPattern] = [
     path("accounts/deals/<int:deal_id>/share/why.json", why.own_share_json, name="own_share_json"),
     path("accounts/deals/<int:deal_id>/share/why.txt", why.own_share_text, name="own_share_text"),
     path("partner/", dashboard.dashboard, name="dashboard"),
+    path("partner/trading/", dashboard.trading, name="trading"),
     path("partner/network/<int:ib_id>/", network.network, name="network"),
     path("partner/rebates/", rebates.rebate_list, name="rebates"),
     path("partner/rebates/<int:deal_id>/", why.why, name="why"),

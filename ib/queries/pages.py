@@ -9,6 +9,7 @@ from access.masking import mask_name
 from access.permissions import VIEW_NETWORK
 from access.types import Actor
 from ib.models import IB
+from ib.queries.live import tree_shows
 from ib.types import ChildPage, ChildRow, MaskedClient
 
 _CHILDREN = """
@@ -39,19 +40,36 @@ GROUP BY p.total, p.id, p.code, p.name, p.currency
 ORDER BY p.code
 """
 
+# The same by the live tree's numbers: nobody is walked to who is only counted.
+_CHILDREN_LIVE = """
+WITH page AS (
+    SELECT * FROM ib_ib WHERE {under} AND code > %(after)s ORDER BY code LIMIT %(limit)s
+)
+SELECT (SELECT count(*) FROM ib_ib WHERE {under}), p.id, p.code, p.name, p.currency,
+    (SELECT count(*) FROM ib_ib k WHERE k.parent_id = p.id), (p.rght - p.lft - 1) / 2,
+    (SELECT count(*) FROM ib_clientlink c
+        WHERE c.ib_id = p.id AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)),
+    (SELECT count(*) FROM ib_ib d JOIN ib_clientlink c
+        ON c.ib_id = d.id AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)
+        WHERE d.tree_id = p.tree_id AND d.lft BETWEEN p.lft AND p.rght)
+FROM page p ORDER BY p.code
+"""
+_UNDER_ONE, _AT_THE_TOP = "parent_id = %(ib_id)s", "parent_id IS NULL"
+
 _CLIENTS = """
 WITH RECURSIVE down AS (
     SELECT %(ib_id)s::bigint AS ib_id
     UNION ALL
     SELECT l.ib_id FROM down d JOIN ib_iblink l
-        ON l.parent_id = d.ib_id AND l.active_from <= %(at)s AND (l.active_to IS NULL OR l.active_to > %(at)s)
+        ON NOT %(direct_only)s AND l.parent_id = d.ib_id
+        AND l.active_from <= %(at)s AND (l.active_to IS NULL OR l.active_to > %(at)s)
 )
 SELECT k.id, k.code, k.name, k.country, i.code, c.active_from
 FROM down d
 JOIN ib_clientlink c ON c.ib_id = d.ib_id AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)
 JOIN clients_client k ON k.id = c.client_id
 JOIN ib_ib i ON i.id = c.ib_id
-WHERE k.code > %(after)s AND (d.ib_id = %(ib_id)s OR NOT %(direct_only)s)
+WHERE k.code > %(after)s
 ORDER BY k.code LIMIT %(limit)s
 """
 
@@ -74,9 +92,11 @@ def ibs_visible_to(actor: Actor) -> QuerySet[IB]:
 def children(*, ib_id: int | None, at: datetime, limit: int = 50, after: str = "") -> ChildPage:
     """Return a page of the IBs directly under one (None: the top ones) at `at`, by code, those after code `after`.
 
-    One statement. Clients are counted by their own links; a single account's link counts nobody."""
+    Two statements. Clients are counted by their own links; a single account's link counts nobody."""
+    under = _AT_THE_TOP if ib_id is None else _UNDER_ONE
+    statement = _CHILDREN_LIVE.format(under=under) if tree_shows(at=at) else _CHILDREN
     with connection.cursor() as cursor:
-        cursor.execute(_CHILDREN, {"ib_id": ib_id, "at": at, "limit": limit, "after": after})
+        cursor.execute(statement, {"ib_id": ib_id, "at": at, "limit": limit, "after": after})
         found = cursor.fetchall()
     return ChildPage(rows=tuple(ChildRow(*row[1:]) for row in found), total=found[0][0] if found else 0)
 

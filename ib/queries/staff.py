@@ -9,15 +9,22 @@ from django.db.models import QuerySet
 
 from ib.models import IB, AccountLink, Agreement, ClientLink, IbLink
 from ib.queries.chains import chain_of
+from ib.queries.live import tree_shows
 from ib.queries.places import in_force
 
-_BELOW = """
+_DOWN = """
 WITH RECURSIVE down AS (
     SELECT %(ib_id)s::bigint AS ib_id
     UNION
     SELECT l.ib_id FROM down d JOIN ib_iblink l
         ON l.parent_id = d.ib_id AND l.active_from <= %(at)s AND (l.active_to IS NULL OR l.active_to > %(at)s)
-), client AS (
+)"""
+_DOWN_LIVE = """
+WITH down AS (
+    SELECT d.id AS ib_id FROM ib_ib t JOIN ib_ib d ON d.tree_id = t.tree_id AND d.lft BETWEEN t.lft AND t.rght
+    WHERE t.id = %(ib_id)s
+)"""
+_BELOW = """, client AS (
     SELECT c.client_id FROM down d JOIN ib_clientlink c
         ON c.ib_id = d.ib_id AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)
 )
@@ -27,6 +34,10 @@ SELECT (SELECT count(*) - 1 FROM down), (SELECT count(*) FROM client),
             AND o.active_from <= %(at)s AND (o.active_to IS NULL OR o.active_to > %(at)s)))
     + (SELECT count(*) FROM down d JOIN ib_accountlink o
         ON o.ib_id = d.ib_id AND o.active_from <= %(at)s AND (o.active_to IS NULL OR o.active_to > %(at)s))
+"""
+_CLIENTS_BELOW = """
+SELECT count(*) FROM down d JOIN ib_clientlink c
+    ON c.ib_id = d.ib_id AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)
 """
 
 
@@ -40,10 +51,22 @@ class Below:
 
 
 def below(*, ib_id: int, at: datetime) -> Below:
-    """Count what stands below an IB at `at`, its own clients included. One statement."""
+    """Count what stands below an IB at `at`, its own clients included. Two statements."""
     with connection.cursor() as cursor:
-        cursor.execute(_BELOW, {"ib_id": ib_id, "at": at})
+        cursor.execute(_down(at) + _BELOW, {"ib_id": ib_id, "at": at})
         return Below(*cursor.fetchone())
+
+
+def clients_below(*, ib_id: int, at: datetime) -> int:
+    """Count the clients of an IB and of everybody below it at `at`. Two statements."""
+    with connection.cursor() as cursor:
+        cursor.execute(_down(at) + _CLIENTS_BELOW, {"ib_id": ib_id, "at": at})
+        return int(cursor.fetchone()[0])
+
+
+def _down(at: datetime) -> str:
+    """Return the beginning of a statement about everybody below an IB, itself included."""
+    return _DOWN_LIVE if tree_shows(at=at) else _DOWN
 
 
 def chain_rows(*, ib_id: int, at: datetime) -> list[IB]:

@@ -59,6 +59,7 @@ ADDRESSES: dict[str, Address] = {
     "portal:own_share_text": own(deal_id="deal"),
     # An IB's network
     "portal:dashboard": network(),
+    "portal:trading": network(),
     "portal:network": network(ib_id="ib_below"),
     "portal:rebates": network(),
     "portal:why": network(deal_id="deal"),

@@ -11,6 +11,8 @@ from access.services import create_user
 from access.types import Actor
 from ib.models import IB
 from ib.queries import agreement_at, children, ibs_visible_to, network_clients
+from ib.queries.live import tree_shows
+from ib.queries.staff import Below, below, clients_below
 from ib.services import AlreadyThere, ShareOutOfRange, move_client, move_ib, set_agreement
 from ib.types import ChildPage, ChildRow, MaskedClient, Terms
 from tenancy.models import Broker
@@ -63,14 +65,34 @@ def test_children_follow_the_moment(family: dict[str, IB]) -> None:
     assert children(ib_id=None, at=BEFORE) == ChildPage(rows=(), total=0)
 
 
+def test_the_live_tree_and_the_dated_links_count_the_same(family: dict[str, IB]) -> None:
+    top = family["top"]
+    shown = children(ib_id=top.pk, at=START), children(ib_id=None, at=START)
+    counted = below(ib_id=top.pk, at=START), clients_below(ib_id=top.pk, at=START)
+    was_live = tree_shows(at=START)
+    make_ib("planned", family["leaf"], at=MARCH)  # stands in the tree already, but nobody may count it yet
+
+    assert (was_live, tree_shows(at=START), tree_shows(at=MARCH)) == (True, False, False)
+    assert (children(ib_id=top.pk, at=START), children(ib_id=None, at=START)) == shown
+    assert (below(ib_id=top.pk, at=START), clients_below(ib_id=top.pk, at=START)) == counted
+    assert counted == (Below(ibs=3, clients=3, accounts=0), 3)
+    assert below(ib_id=top.pk, at=MARCH).ibs == 4
+
+
+def test_the_tree_does_not_show_the_past(family: dict[str, IB]) -> None:
+    move_ib(ib=family["left"], parent=family["other"], at=START, actor=ACTOR, now=MARCH)
+
+    assert (tree_shows(at=BEFORE), tree_shows(at=START), tree_shows(at=MARCH)) == (False, False, True)
+
+
 @pytest.mark.parametrize("rows", [1, 3])
-def test_children_cost_one_statement_and_come_in_pages(
+def test_children_cost_two_statements_and_come_in_pages(
     broker: Broker, rows: int, django_assert_num_queries: object
 ) -> None:
     for place in range(4):
         make_ib(f"ib{place}")
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         page = children(ib_id=None, at=START, limit=rows, after="ib0")
 
     assert [row.code for row in page.rows] == [f"ib{place}" for place in range(1, rows + 1)]

@@ -61,7 +61,7 @@ def closing_deal(name: str) -> Deal:
 
 
 def reads(queries: CaptureQueriesContext) -> int:
-    return len([query for query in queries if query["sql"].lstrip().startswith(("SELECT", "WITH"))])
+    return len([query for query in queries if query["sql"].lstrip().startswith(("SELECT", "WITH", "(SELECT"))])
 
 
 # The dashboard
@@ -77,7 +77,8 @@ def test_dashboard_figures_agree_with_chart_tree_list_and_ledger(as_user: AsUser
     assert figures.earned.amount == Decimal("10.5")
     assert figures.ready.amount == Decimal("10.5")
     assert figures.lots == Decimal("6.5")
-    assert (figures.trading_clients, figures.all_clients) == (3, 3)
+    counted = browser.get("/partner/trading/").context
+    assert (counted["trading_clients"], counted["all_clients"]) == (3, 3)
     assert sum(day.total for day in context["days"]) == Decimal("10.5")
     assert sum(row.amount for row in context["level"].rows) == Decimal("10.5")
     assert (listed["shown"], listed["whole"]) == (Decimal("10.5"), Decimal("10.5"))
@@ -161,7 +162,7 @@ def test_dashboard_costs_the_same_for_one_and_three_clients(as_user: AsUser, boo
     with CaptureQueriesContext(connection) as queries:
         browser.get("/partner/")
 
-    assert reads(queries) == 20
+    assert reads(queries) == 18
 
 
 # The network
