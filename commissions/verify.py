@@ -4,6 +4,7 @@ Run by night and by `manage.py verify_commissions`. It changes nothing but its o
 
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from types import TracebackType
 
 from django.db import connection, transaction
 
@@ -58,8 +59,10 @@ class _Snapshot:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
-    def __exit__(self, *error: object) -> None:
-        self._atomic.__exit__(*error)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._atomic.__exit__(kind, error, trace)
 
 
 def _about(table: str) -> int:

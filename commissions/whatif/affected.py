@@ -98,9 +98,9 @@ def _period(
     rows: QuerySet[IbLink] | QuerySet[Agreement] | QuerySet[ClientLink] | QuerySet[AccountLink],
     at: datetime, *, ib_id: int | None = None, client_id: int | None = None, account_id: int | None = None,
 ) -> AffectedPeriod:  # fmt: skip
-    current = in_force(rows, at=at).first()
+    ends = list(in_force(rows, at=at).values_list("active_to", flat=True)[:1])
     following = rows.filter(active_from__gt=at).order_by("active_from").values_list("active_from", flat=True).first()
-    return AffectedPeriod(0, ib_id, client_id, account_id, at, following if current is None else current.active_to)
+    return AffectedPeriod(0, ib_id, client_id, account_id, at, ends[0] if ends else following)
 
 
 def _plan_change(change: Change) -> PlanChange | None:

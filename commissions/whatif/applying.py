@@ -68,7 +68,7 @@ def _apply_to_plans(change: PublishVersion | AssignPlan, *, actor: Actor, now: d
             publish_plan_version(plan=plan, terms=terms, effective_from=effective_from, actor=actor, now=now)
         case AssignPlan(ib_id, None, at):
             assign_plan(ib=IB.objects.get(pk=ib_id), plan=None, at=at, actor=actor, now=now)
-        case AssignPlan(ib_id, plan_id, at):
+        case AssignPlan(ib_id, int(plan_id), at):
             plan = Plan.objects.get(pk=plan_id)
             assign_plan(ib=IB.objects.get(pk=ib_id), plan=plan, at=at, actor=actor, now=now)
 

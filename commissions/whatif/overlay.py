@@ -71,7 +71,7 @@ class Overlay:
 
     def payee_keys(self) -> dict[int, tuple[int, int, str]]:
         """Return {payee id: (IB id, client id, currency)} of every payee met, made-up ones included."""
-        return {payee: tuple(key) for key, payee in self.memory.payees.items()}
+        return {payee: (ib_id, client_id, code) for (ib_id, client_id, code), payee in self.memory.payees.items()}
 
     def _changed(self, snapshot: NetworkSnapshot) -> NetworkSnapshot:
         if self._snapshot is None or self._snapshot[0] is not snapshot:

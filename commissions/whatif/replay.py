@@ -6,7 +6,7 @@ chain get, on opening deals too where a plan counts them. Amounts in other curre
 force at the last deal of the day."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -108,7 +108,7 @@ def _owned_by(broker: int, book: Book) -> NetworkSnapshot:
     )  # fmt: skip
     nobody = Periods(array("q"), array("q"), array("q"), array("q"))
     return NetworkSnapshot(
-        version=0, ibs={broker: IbFacts("broker", "USD")}, self_ib={}, ib_parents=nobody, client_ibs=periods,
+        version=0, ib_version=0, ibs={broker: IbFacts("broker", "USD")}, self_ib={}, ib_parents=nobody, client_ibs=periods,
         account_ibs=nobody, agreements={},
     )  # fmt: skip
 
@@ -212,14 +212,14 @@ class _Worth:
 
 
 def _add_cost(
-    lines: Lines, place: int, facts: _Facts, month: str, worth: _Worth, keys: dict[int, tuple[int, int, str]],
+    lines: Lines, place: int, facts: _Facts, month: str, worth: _Worth, keys: Mapping[int, tuple[int, int, str]],
     tally: Tally,
 ) -> None:  # fmt: skip
     """Add what the payees of the deals get: place 0 as booked, 1 by the draft."""
     if not len(lines.root):
         return
-    for (payee,), amount in _summed([lines.payee], lines.amount):
-        tally.payees[keys[payee]][place] += amount
+    for (payee,), total in _summed([lines.payee], lines.amount):
+        tally.payees[keys[payee]][place] += total
     payees, which = np.unique(lines.payee, return_inverse=True)
     currencies = sorted({keys[payee][2] for payee in payees.tolist()})
     number = np.array([currencies.index(keys[payee][2]) for payee in payees.tolist()], dtype=np.int64)[which]

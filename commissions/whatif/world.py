@@ -138,7 +138,11 @@ def _deals_moved(server: Seen, changes: Sequence[Change]) -> bool:
     """Whether a deal that the changes touch was edited, deleted or came late; or depends on one by its position."""
     if not server.high_at:
         return False
-    params = {"server": server.server_id, "judged": server.judged_id, "high": server.high_at}
+    params: dict[str, int | str] = {
+        "server": server.server_id,
+        "judged": server.judged_id,
+        "high": server.high_at,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_NEWS, params)
         news = [root for (root,) in cursor.fetchall()]
