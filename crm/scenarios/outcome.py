@@ -76,7 +76,10 @@ def compare(document: Document, pairs: dict[Pair, Given]) -> Comparison:
             _put(expected, "verdicts", pair, row["reason"])
             _put(got, "verdicts", pair, verdict)
     for row in expect.get("statements") or []:
-        wanted, stated = statement_figures(row), stored_figures(row)
+        wanted = statement_figures(row)
+        stated = [
+            figure if named is not None else None for named, figure in zip(wanted, stored_figures(row), strict=True)
+        ]
         if wanted != stated:
             expected.setdefault("statements", {})[f"{row['period']} {row['to']}"] = wanted
             got.setdefault("statements", {})[f"{row['period']} {row['to']}"] = stated

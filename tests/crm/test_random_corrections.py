@@ -41,9 +41,8 @@ def play_corrections(corrections: Corrections, count: int, *, check_every: int) 
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_hundred_corrections_leave_the_books_silent(seed: int, broker: Broker) -> None:
-    corrections = Corrections(Random(seed), deals=14, step=timedelta(hours=16))
+def test_a_hundred_corrections_leave_the_books_silent(broker: Broker) -> None:
+    corrections = Corrections(Random(1), deals=14, step=timedelta(hours=16))
 
     play_corrections(corrections, 100, check_every=50)
 
@@ -54,7 +53,7 @@ def test_a_hundred_corrections_leave_the_books_silent(seed: int, broker: Broker)
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_ten_thousand_corrections_leave_the_books_silent(committed_database: dict[str, str]) -> None:
-    corrections = Corrections(Random(7), deals=40, step=timedelta(minutes=20))
+    corrections = Corrections(Random(7), deals=16, step=timedelta(minutes=20))
 
     play_corrections(corrections, 10_000, check_every=500)
 

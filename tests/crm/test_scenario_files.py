@@ -161,3 +161,15 @@ def test_a_document_that_lacks_something_fails_with_a_sentence(broker: Broker) -
     result = _outcome(Document("x", "", {**PLAIN, "deals": unknown, "expect": {"rebates": []}}))
 
     assert result.got == {"error": "document_invalid", "message": "the document needs 'XAUUSD' and does not say it"}
+
+
+@pytest.mark.integration
+def test_of_a_statement_only_what_is_named_is_checked(broker: Broker) -> None:
+    settle = [{"period": "2026-03", "at": datetime(2026, 4, 1, 0, 10, tzinfo=UTC)}]
+    statements = [{"period": "2026-03", "to": "ib", "total": "1.35"}, {"period": "2026-03", "to": "ib", "carried": 0}]
+    expect = {"statements": statements}
+
+    result = _outcome(Document("x", "", {**PLAIN, "deals": deals(lots="0.301"), "settle": settle, "expect": expect}))
+
+    assert result.expected == {"statements": {"2026-03 ib": [None, "0.00000000"]}}
+    assert result.got == {"statements": {"2026-03 ib": [None, "0.00450000"]}}
