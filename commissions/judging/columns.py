@@ -26,6 +26,11 @@ class Column(NamedTuple):
     kind: str = "bigint"
 
 
+def array_text(values: npt.NDArray[np.int64]) -> str:
+    """Return integers as PostgreSQL writes an array: one parameter, where a list would be quoted number by number."""
+    return f"{{{','.join(map(str, values.tolist()))}}}"
+
+
 def wire_dtype(columns: Sequence[Column]) -> np.dtype[np.void]:
     """Return the layout of one row as COPY sends it: a field count, then a length and a value per field."""
     fields: list[tuple[str, str]] = [("_count", ">i2")]

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from commissions.judging.columns import MISSING, Column, Rows, read_columns
+from commissions.judging.columns import MISSING, Column, Rows, array_text, read_columns
 from trading.deposits import IS_DEPOSIT_SQL
 from trading.queries import LIVE_SQL
 
@@ -82,7 +82,7 @@ def read_position_columns(accounts: Int64s, positions: Int64s) -> Rows:
     tail = f"""FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (account_id, position)
         JOIN trading_deal d ON d.account_id = wanted.account_id AND d.position = wanted.position
         WHERE d.action IN (0, 1) AND {_LIVE}"""
-    return read_columns(_OF_POSITIONS, tail, [accounts.tolist(), positions.tolist()])
+    return read_columns(_OF_POSITIONS, tail, [array_text(accounts), array_text(positions)])
 
 
 def read_revisions(roots: Collection[int]) -> Rows:
