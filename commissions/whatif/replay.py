@@ -108,8 +108,8 @@ def _owned_by(broker: int, book: Book) -> NetworkSnapshot:
     )  # fmt: skip
     nobody = Periods(array("q"), array("q"), array("q"), array("q"))
     return NetworkSnapshot(
-        version=0, ib_version=0, ibs={broker: IbFacts("broker", "USD")}, self_ib={}, ib_parents=nobody, client_ibs=periods,
-        account_ibs=nobody, agreements={},
+        version=0, ib_version=0, ibs={broker: IbFacts("broker", "USD")}, self_ib={}, ib_parents=nobody,
+        client_ibs=periods, account_ibs=nobody, agreements={},
     )  # fmt: skip
 
 

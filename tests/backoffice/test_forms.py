@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from backoffice.forms.ledger import read_place
 from backoffice.forms.network import MomentField
-from backoffice.forms.plans import JsonForm, RateForm, TermsForm, first_rates, first_values
+from backoffice.forms.plans import JsonForm
 
 pytestmark = pytest.mark.unit
 
@@ -50,41 +50,6 @@ def test_a_moment_is_shown_again_in_the_brokers_zone() -> None:
 )
 def test_places_of_the_ledger_are_read_strictly(text: str, place: tuple[int, int] | None) -> None:
     assert read_place(text) == place
-
-
-TERMS = {
-    "count_on": "both",
-    "close_by": "one",
-    "rates": [
-        {"any": True, "base": "per_lot", "rate": "4", "currency": "USD", "levels": {"2": "1.5"}},
-        {"symbol_group": "metals", "mt_group": "real\\raw", "base": "commission", "percent": "40"},
-    ],
-    "upline": {"mode": "percent_of_direct", "inactive": "roll_up", "percents": {"2": "20"}, "max_level": 3},
-    "min_hold_seconds": 60,
-    "exclude_reasons": ["dealer"],
-    "self_trades": "pay",
-    "client_rebate": {"percent": "10", "from": "own"},
-}
-
-
-def test_a_form_that_nobody_touched_gives_the_terms_it_began_with() -> None:
-    typed = {**first_values(TERMS), "effective_from": ""}
-    rows = [RateForm({**row}) for row in first_rates(TERMS)]
-    form = TermsForm(typed, zone="UTC", now=NOW)
-
-    assert form.is_valid(), form.errors
-    assert all(row.is_valid() for row in rows)
-    assert form.merged(TERMS, [row.as_terms() for row in rows]) == TERMS
-    assert form.cleaned_data["effective_from"] == NOW
-
-
-def test_another_upline_mode_leaves_the_old_shares_behind() -> None:
-    form = TermsForm(
-        {**first_values(TERMS), "upline_mode": "difference", "roll_up": "", "max_level": ""}, zone="UTC", now=NOW
-    )
-
-    assert form.is_valid()
-    assert form.merged(TERMS, [])["upline"] == {"mode": "difference", "inactive": "skip"}
 
 
 @pytest.mark.parametrize(
