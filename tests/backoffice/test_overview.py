@@ -57,7 +57,7 @@ def test_menu_shows_the_counts_beside_their_queues(office: Browser, server: MtSe
 
     assert [text_of(link) for link in menu.xpath(".//a")] == [
         "Overview", "Held deals1", "Symbols", "MT groups", "Approvals", "All clients", "Introducing brokers",
-        "Why this rebate", "Rebate plans", "Ledger", "Nightly proof", "Audit trail",
+        "Why this rebate", "Rebate plans", "Accepted terms", "Ledger", "Nightly proof", "Audit trail",
     ]  # fmt: skip
 
 

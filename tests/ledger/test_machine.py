@@ -213,7 +213,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 MODEL = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
 )
 
 
