@@ -30,6 +30,9 @@ from core.money import from_e8
 from ib.models import IB
 from trading.models import Deal, DealCursor
 
+# An opening that was judged, and that no plan of the chain counts any more.
+_NO_LONGER_COUNTED = (Verdict.DEAL_REMOVED, Verdict.NOT_COUNTED)
+
 
 @dataclass(frozen=True, slots=True)
 class WhyDeal:
@@ -114,7 +117,7 @@ class PayeeWhy:
         """Whether what is booked is what the calculation gives now; true while nothing is booked."""
         if self.stored is None or self.stored.verdict is Verdict.TOO_LARGE:
             return True
-        if self.outcome is None:
+        if self.outcome is None or (self.stored.verdict, self.outcome.verdict) == _NO_LONGER_COUNTED:
             return self.stored.amount == 0
         return (self.stored.verdict, self.stored.amount) == (self.outcome.verdict, self.computed)
 

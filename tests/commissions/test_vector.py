@@ -120,7 +120,7 @@ def pays(cell: Cell, units: int) -> list[tuple[str, int]]:
     ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(random=st.randoms(use_true_random=False))
 def test_linear_cells_pay_what_the_calculation_pays(random: Random) -> None:
     members, facts = members_of(random), facts_of(random)
