@@ -139,7 +139,13 @@ def test_account_shows_balance_and_signed_lines(office: Browser, network: Networ
 
 def test_entry_shows_postings_batch_and_reversal(office: Browser, network: Network, server: MtServer) -> None:
     batch = JudgeBatch.objects.create(
-        server=server, kind="new", deals=12, judged=11, network_version=1, plan_version=1, booked_at=NOON,
+        server=server,
+        kind="new",
+        deals=12,
+        judged=11,
+        network_version=1,
+        plan_version=1,
+        booked_at=NOON,
         booking_day=NOON.date(),
     )
     entry_id = book("a", "10.5", network.grace.pk, params={"batch_id": batch.pk})
