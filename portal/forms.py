@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from ui.numbers import exact_text
+
 
 class SignInForm(forms.Form):
     """E-mail address and password of staff, clients and IBs alike."""
@@ -58,14 +60,16 @@ class ClientShareForm(forms.Form):
 class SubShareForm(ClientShareForm):
     """A share for all rates, and one for each rate that has its own; an empty one follows the share for all."""
 
-    def __init__(self, *args: Any, most: Decimal | None, rates: Sequence[tuple[str, Decimal]], **options: Any) -> None:
+    def __init__(
+        self, *args: Any, most: Decimal | None, rates: Sequence[tuple[str, Decimal | None]], **options: Any
+    ) -> None:
         super().__init__(*args, most=most, **options)
         self.fields["percent"].label = _("Share of all rates in percent")
         self.count = len(rates)
         for number, (scope, percent) in enumerate(rates):
             label = _("Share of the rate for %(scope)s in percent") % {"scope": scope}
             field = percent_field(label, most=most, required=False)
-            field.initial = percent if percent != self.initial.get("percent") else None
+            field.initial = None if percent is None else exact_text(percent, 0)
             self.fields[f"row-{number}"] = field
 
     def row_boxes(self) -> list[forms.BoundField]:

@@ -33,7 +33,7 @@ from core.errors import DomainError
 from ib.models import IB
 from ib.queries import agreement_at, children, ibs_visible_to
 from portal.forms import ClientShareForm, SubShareForm
-from ui.explanation import rate_scope, rate_text
+from ui.explanation import part_of_rate_text, rate_scope, rate_text
 from ui.numbers import exact_text
 
 UNPROCESSABLE = 422
@@ -61,7 +61,9 @@ def sharing(request: ActorRequest) -> HttpResponse:
     most = most_for_clients(paying) if paying else None
     current = paying.terms.client_rebate_percent if paying else None
     number = last_number(giver=giver, receiver=Receiver.CLIENTS, ib=None)
-    form = ClientShareForm(request.POST or None, most=most, initial={"percent": current or Decimal(0), "seen": number})
+    form = ClientShareForm(
+        request.POST or None, most=most, initial={"percent": exact_text(current or Decimal(0), 0), "seen": number}
+    )
     if request.method == "POST" and form.is_valid() and _clients_saved(request, giver, form, now):
         return redirect("portal:sharing")
     page = children(ib_id=giver.pk, at=now, limit=SHOWN)
@@ -99,10 +101,9 @@ def sub_share(request: ActorRequest, ib_id: int) -> HttpResponse:
     shown = margins(giver=giver, child=child, at=now)
     first, seen = _current(giver, child, receiver, now)
     by_row = receiver is Receiver.RATES
-    form = SubShareForm(
-        request.POST or None, most=most, rates=[(rate_scope(m.rate), m.percent) for m in shown] if by_row else [],
-        initial={"percent": first, "seen": seen},
-    )  # fmt: skip
+    own = [(rate_scope(m.rate), None if m.percent == first else m.percent) for m in shown if by_row]
+    initial = {"percent": exact_text(first, 0), "seen": seen}
+    form = SubShareForm(request.POST or None, most=most, rates=own, initial=initial)
     if request.method == "POST" and form.is_valid() and paying and _sub_saved(request, child, paying, form, now):
         return redirect("portal:sub_share", ib_id=child.pk)
     context = {
@@ -154,7 +155,7 @@ def _lines(shown: list[Margin]) -> list[MarginLine]:
     return [
         MarginLine(
             rate_scope(each.rate), rate_text(each.rate), f"{exact_text(each.percent, 0)}%",
-            exact_text(each.given, 0), exact_text(each.kept, 0),
+            part_of_rate_text(each.rate, each.given), part_of_rate_text(each.rate, each.kept),
         )
         for each in shown
     ]  # fmt: skip

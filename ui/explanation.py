@@ -70,6 +70,11 @@ def rate_text(rate: Rate) -> str:
     return _rate_text(rate, rate.value)
 
 
+def part_of_rate_text(rate: Rate, value: Decimal) -> str:
+    """Return a part of a rate in the rate's own unit: 5.4 USD per lot."""
+    return _rate_text(rate, value)
+
+
 def rate_scope(rate: Rate) -> str:
     """Return what a rate row applies to: a symbol, a symbol group, or everything; and the account group."""
     scope = rate.symbol or rate.symbol_group or _("all symbols")

@@ -186,7 +186,7 @@ def test_home_costs_the_same_for_one_and_three_accounts(
     ) as queries:
         browser.get("/accounts/")
 
-    assert len([q for q in queries if q["sql"].startswith("SELECT")]) == 6
+    assert len([q for q in queries if q["sql"].startswith("SELECT")]) == 5
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -202,4 +202,4 @@ def test_an_account_costs_the_same_for_one_and_three_trades(
     with CaptureQueriesContext(connection) as queries:
         browser.get(f"/accounts/{account.pk}/")
 
-    assert len([q for q in queries if q["sql"].startswith("SELECT")]) == 7
+    assert len([q for q in queries if q["sql"].startswith("SELECT")]) == 6

@@ -43,7 +43,8 @@ def test_a_share_is_set_with_its_margin_in_view(book: Book, as_user: Callable[[U
     done = browser.post(page_of(book, "sub"), {"percent": "60", "row-1": "50", "seen": "0"}, follow=True)
 
     assert [row[:4] for row in cells(done)] == [
-        ["all symbols", "9 USD per lot", "5.4 (60%)", "3.6"], ["metals", "20 USD per lot", "10 (50%)", "10"],
+        ["all symbols", "9 USD per lot", "Goes below 5.4 USD per lot (60%)", "You keep 3.6 USD per lot"],
+        ["metals", "20 USD per lot", "Goes below 10 USD per lot (50%)", "You keep 10 USD per lot"],
     ]  # fmt: skip
     assert "Sub Partners gets this share from now on." in done.content.decode()
     found = plan_in_force(ib_id=book.ibs["sub"].pk, at=timezone.now())
@@ -86,7 +87,9 @@ def test_the_own_clients_share_is_set(book: Book, as_user: Callable[[User], Brow
     done = browser.post("/partner/sharing/", {"percent": "25", "seen": "0"}, follow=True)
 
     assert (wrong.status_code, problems(wrong)) == (422, ["Ensure this value is less than or equal to 50."])
-    assert cells(done)[0] == ["all symbols", "9 USD per lot", "2.25 (25%)", "6.75"]
+    assert cells(done)[0] == [
+        "all symbols", "9 USD per lot", "Clients get 2.25 USD per lot (25%)", "You keep 6.75 USD per lot",
+    ]  # fmt: skip
 
 
 def test_only_partners_directly_below_are_there(book: Book, as_user: Callable[[User], Browser]) -> None:
