@@ -132,7 +132,7 @@ def worst_chain(simulation: Simulation) -> WorstChain | None:
 def chart(groups: list[Margin]) -> SafeString:
     """Draw for each symbol group what a lot costs by the draft and what it leaves; a loss falls below zero."""
     shown = [group for group in groups if group.left_lot is not None]
-    columns = [charts.Column(group.name, group.name) for group in shown]
+    columns = [charts.Column(group.name, group.name, is_name=True) for group in shown]
     series = [
         charts.Series(str(_("Cost by the draft")), [group.draft_lot or _ZERO for group in shown]),
         charts.Series(str(_("Left for the broker")), [group.left_lot or _ZERO for group in shown]),

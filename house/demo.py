@@ -49,6 +49,7 @@ def demo(checkout: Checkout, *, port: int | None) -> int:
             running.start([available[name] for name in ("worker", "beat") if name not in second])
             running.wait_until_ready()
         say(f"Keel runs on port {ports['web']}. Logs are in {checkout.logs}. Ctrl-C stops everything.")
+        _manage(checkout, environment, ["demo_office"])  # waits for the first deals; what it lacks, it tells
         running.wait()
     return 0
 

@@ -24,6 +24,7 @@ class Column:
 
     label: str
     title: str
+    is_name: bool = False  # a name, not a day: every column shows its label
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,12 @@ def _bars(values: Sequence[Decimal], axis: Scale, left: float, width: float) -> 
 
 
 def _label(index: int, column: Column, count: int, height: int) -> SafeString:
-    """Write every seventh day, counted back from the last one."""
+    """Write each name in the middle of its column, and of days every seventh, counted back from the last one."""
+    if column.is_name:
+        return format_html(
+            '<text class="tick name" x="{}%" y="{}" text-anchor="middle">{}</text>',
+            f"{(index + 0.5) * 100 / count:.2f}", height - 6, column.label,
+        )  # fmt: skip
     if (count - 1 - index) % LABEL_EVERY:
         return SafeString("")
     if index == count - 1:

@@ -10,6 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.forms.network import IbCodeField, MomentField
+from backoffice.forms.plans import PlanField
 from commissions.levels.enums import ApprovalNeed, DemotionTarget, Match, PeriodKind, Scope
 from commissions.levels.errors import LadderInvalid
 from commissions.levels.models import Ladder
@@ -89,9 +90,9 @@ class LevelForm(forms.Form):
     min_active_clients = _whole(_("Active clients"))
     min_notional_usd = _decimal(_("Closed volume, USD"))
     min_net_deposit_usd = _decimal(_("Net deposits, USD"))
-    plan = forms.ModelChoiceField(
-        Plan.objects.order_by("code"), label=_("Gives the plan"), required=False, empty_label=_("leaves the plan"),
-        widget=forms.Select(SELECT),
+    plan = PlanField(
+        Plan.objects.order_by("name", "code"), label=_("Gives the plan"), required=False,
+        empty_label=_("leaves the plan"), widget=forms.Select(SELECT),
     )  # fmt: skip
     rank = _whole(_("Gives the rank"))
     keep_percent = _decimal(_("Gives the share, percent"))

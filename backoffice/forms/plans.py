@@ -24,11 +24,18 @@ class PlanForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120, widget=forms.TextInput({"class": "input"}))
 
 
+class PlanField(forms.ModelChoiceField):
+    """A plan, chosen by its name."""
+
+    def label_from_instance(self, obj: Plan) -> str:
+        return f"{obj.name} ({obj.code})"
+
+
 class AssignForm(forms.Form):
     """A plan for an IB, from a moment on."""
 
-    plan = forms.ModelChoiceField(
-        Plan.objects.order_by("code"), label=_("Plan"), to_field_name="code", empty_label=_("Choose a plan"),
+    plan = PlanField(
+        Plan.objects.order_by("name", "code"), label=_("Plan"), to_field_name="code", empty_label=_("Choose a plan"),
         widget=forms.Select({"class": "select"}),
     )  # fmt: skip
 

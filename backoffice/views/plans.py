@@ -82,15 +82,21 @@ def plan_page(request: ActorRequest, pk: int) -> HttpResponse:
 @requires("commissions.view_plan")
 @require_safe
 def plan_difference(request: ActorRequest, pk: int) -> HttpResponse:
-    """Compare two versions row by row: those asked for, else the one in force with the one before it."""
+    """Compare two versions row by row: those asked for, else the one in force with the one before it.
+
+    The first version has none before it: it is compared with the one that follows, where there is one."""
     plan = get_object_or_404(plans_visible_to(request.actor), pk=pk)
     versions = plan_versions(plan, at=timezone.now())
     if not versions:
         raise Http404
     after = _chosen(versions, request.GET.get("after", ""))
     place = next((at for at, version in enumerate(versions) if version == after), 0)
-    earlier = versions[min(place + 1, len(versions) - 1)]
-    before = _chosen(versions, request.GET.get("before", "")) if request.GET.get("before") else earlier
+    if request.GET.get("before"):
+        before = _chosen(versions, request.GET["before"])
+    elif place + 1 < len(versions):
+        before = versions[place + 1]
+    else:
+        before, after = after, versions[max(place - 1, 0)]
     context = {"plan": plan, "versions": versions, "before": before, "after": after, "zone": _zone()}
     if before and after:
         context["difference"] = difference(before.terms, after.terms)

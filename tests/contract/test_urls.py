@@ -62,10 +62,18 @@ class Visitor:
             try:
                 if address.method == "GET":
                     _only_read()
-                return send(path, data, headers={"host": host})
+                return _read(send(path, data, headers={"host": host}))
             finally:
                 connection.set_tenant(self.broker)
                 transaction.set_rollback(True)
+
+
+def _read(answer: HttpResponse) -> HttpResponse:
+    """Read a file that is streamed to its end, as a browser does: its last piece closes the file behind it."""
+    if answer.streaming:
+        for _piece in answer.streaming_content:
+            pass
+    return answer
 
 
 def _only_read() -> None:
