@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -126,15 +126,14 @@ def simulation_stop(request: ActorRequest, pk: int) -> HttpResponse:
 
 @requires("commissions.simulate_plan")
 @require_safe
-def simulation_csv(request: ActorRequest, pk: int) -> HttpResponseBase:  # noqa: ARG001 -- every view takes it
-    """Send the result as a file: the cells, then the payees."""
+def simulation_csv(request: ActorRequest, pk: int) -> HttpResponse:  # noqa: ARG001 -- every view takes it
+    """Send the result as a file: the cells, then the payees; all of it read while the broker is in force."""
     simulation = get_object_or_404(Simulation, pk=pk)
     if simulation.state != SimulationState.DONE:
         raise Http404
     writer = csv.writer(_Line())
-    lines = (writer.writerow([_plain(value) for value in row]) for row in figures.csv_rows(simulation))
-    answer = StreamingHttpResponse(("\ufeff" if not n else "") + line for n, line in enumerate(lines))
-    answer.headers["Content-Type"] = "text/csv; charset=utf-8"
+    lines = [writer.writerow([_plain(value) for value in row]) for row in figures.csv_rows(simulation)]
+    answer = HttpResponse("\ufeff" + "".join(lines), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="simulation-{simulation.pk}.csv"'
     return answer
 

@@ -21,9 +21,11 @@ from commissions.levels.exclusions import exclude_ib
 from commissions.levels.ladders import create_ladder, publish_ladder_version
 from commissions.levels.periods import PeriodKind, period_of
 from commissions.levels.types import LadderTerms, LevelTerms
+from commissions.models import Plan
 from house.browser import find_browser
 from house.keel_processes import processes
 from house.ports import free_port
+from ib.models import IB
 from mt4bridge.types import AccountState, PositionRow
 from tests.conftest import _use_database, get_broker
 from tests.databases import ROOT, cloned_database, urls_for
@@ -38,11 +40,10 @@ SIZES = {390: 844, 1440: 900}
 
 @dataclass(frozen=True)
 class Site:
-    """The web server's address, and addresses of things that pages are about."""
+    """The web server's address, and addresses of things that pages are about, by what they are."""
 
     base: str
-    account_path: str
-    why_path: str
+    paths: dict[str, str]
 
 
 @dataclass
@@ -69,13 +70,18 @@ def site(
         _use_database(name)
         connection.set_tenant(get_broker("aurora"))
         account, deal_id = _fill(datetime.now(UTC))
+        paths = {
+            "account": f"/accounts/{account.pk}/", "why": f"/partner/rebates/{deal_id}/",
+            "deal": f"/office/deals/{deal_id}/", "plan": f"/office/plans/{Plan.objects.get(code='master-plan').pk}/",
+            "ib": f"/office/ibs/{IB.objects.get(code='MASTER').pk}/",
+        }  # fmt: skip
         _use_database(before)
         state = tmp_path_factory.mktemp("state")
         environment = {**urls_for(name), "KEEL_DEBUG": "0", "KEEL_STATE_DIR": str(state)}
         _collect_static(environment)
         port = free_port()
         with processes(["web"], environment, web_port=port):
-            yield Site(f"http://{HOST}:{port}", f"/accounts/{account.pk}/", f"/partner/rebates/{deal_id}/")
+            yield Site(f"http://{HOST}:{port}", paths)
 
 
 @pytest.fixture(scope="module")

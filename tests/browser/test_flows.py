@@ -90,7 +90,7 @@ def test_filters_narrow_the_list_and_the_address_follows(visit: Callable[..., Vi
 
 def test_older_rows_come_without_leaving_the_page_and_back_returns(visit: Callable[..., Visit]) -> None:
     opened = visit("trader")
-    opened.go(opened.site.account_path)
+    opened.go(opened.site.paths["account"])
     page = opened.page
     newest = page.locator("#trades tbody tr").first.get_attribute("id")
 

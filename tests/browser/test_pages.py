@@ -17,6 +17,9 @@ TRADER = ["/accounts/", "{account}"]
 STAFF = [
     "/office/", "/office/held/", "/office/symbols/", "/office/mt-groups/", "/office/approvals/", "/office/clients/",
     "/office/ibs/", "/office/plans/", "/office/ledger/", "/office/audit/", "/office/search/?q=EURUSD",
+    "/office/why/", "/office/why/impossible/", "/office/proof/", "/office/simulations/", "/office/corrections/",
+    "/office/consents/", "/office/statements/", "{deal}why/", "{plan}", "{plan}publish/", "{plan}difference/",
+    "{plan}simulate/", "{plan}policy/", "{ib}plan/", "{ib}agreement/", "{ib}settlement/",
 ]  # fmt: skip
 PAGES = {"": ["/sign-in/", "/nothing-here/"], "master": PARTNER, "trader": TRADER, "dana": STAFF}
 LOOKS = list(product(("light", "dark"), ("en", "zh-hans", "zh-hant"), SIZES))
@@ -42,7 +45,7 @@ def test_pages_are_accessible_within_the_policy_and_the_screen(
     opened = visit(person, theme=theme, language=language, width=width)
     faults = []
     for name in PAGES[person]:
-        path = name.format(why=opened.site.why_path, account=opened.site.account_path)
+        path = name.format_map(opened.site.paths)
         opened.go(path)
         opened.page.evaluate(axe)
         faults += [f"{path}: {fault}" for fault in opened.page.evaluate(FIND_FAULTS, RULES)]
