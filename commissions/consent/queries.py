@@ -9,6 +9,7 @@ from access.permissions import VIEW_NETWORK
 from access.types import Actor
 from commissions.consent.enums import Asking, OfferState
 from commissions.consent.models import PlanAcceptance, PlanOffer, PlanPolicy
+from commissions.delegation.models import DerivedPlan
 from commissions.models import Plan, PlanAssignment, PlanVersion
 from ib.models import IB
 
@@ -37,10 +38,11 @@ def newest_version(plan: Plan, *, at: datetime) -> PlanVersion | None:
 
 def pending_for(ib: IB, *, at: datetime) -> list[Pending]:
     """Return the versions that wait for the IB's acceptance: that of an open offer, and those of its own plans, the
-    one in force and those to come."""
+    one in force and those to come; none that it made itself by sharing with its clients."""
     found = [pending for offer in _open_offers(ib) if (pending := _of_offer(offer, at))]
     assignments = PlanAssignment.objects.filter(Q(active_to__isnull=True) | Q(active_to__gt=at), ib=ib)
-    for assignment in assignments.select_related("plan").order_by("active_from"):
+    own = DerivedPlan.objects.filter(owner=ib, giver__isnull=True).values("plan_id")
+    for assignment in assignments.exclude(plan_id__in=own).select_related("plan").order_by("active_from"):
         found += _of_assignment(assignment, at)
     accepted = set(
         PlanAcceptance.objects.filter(ib=ib, version__in=[each.version.pk for each in found]).values_list(

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from access.queries import actor_for
 from commissions.consent.enums import Asking
+from commissions.consent.queries import pending_for
 from commissions.consent.services import set_policy
 from commissions.delegation.enums import Receiver
 from commissions.delegation.errors import (
@@ -166,6 +167,8 @@ def test_the_own_clients_get_a_share(book: Book) -> None:
 
     assert paid(book, deal.pk) == {"MASTER": Decimal("6.75"), "client": Decimal("2.25")}
     assert [m.kept for m in client_margins(giver=giver, at=timezone.now())] == [Decimal("6.75"), Decimal(15)]
+    asked = [pending.plan.code for pending in pending_for(giver, at=timezone.now())]
+    assert f"shared-{giver.pk}" not in asked  # nobody is asked to accept what it decided itself
 
 
 def test_client_share_and_share_below_live_together(book: Book) -> None:
