@@ -102,7 +102,8 @@ def test_return_codes_become_named_errors(code: int, kind: type[Refused]) -> Non
 
 def test_every_error_has_a_code_of_its_own_and_a_sentence_that_takes_its_fields() -> None:
     fields = dict.fromkeys(
-        ("address", "detail", "login", "path", "seconds", "megabytes", "kind", "retcode", "text"), "x"
+        ("address", "detail", "login", "path", "seconds", "megabytes", "kind", "place", "reference", "retcode", "text"),
+        "x",
     )
 
     sentences = {code: str(kind(**fields)) for code, kind in BY_CODE.items()}
