@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.resources import as_file, files
+from itertools import islice
 from typing import IO
 
 from fpdf import FPDF
@@ -72,6 +73,9 @@ def write_pdf(sheet: Sheet, out: IO[bytes]) -> None:
     """Write title, facts and the table, each page with the table's head.
 
     :raises TooManyRows: there are more rows than a PDF of ours holds; nothing is left out silently."""
+    rows = list(islice(sheet.rows, MOST_ROWS + 1))
+    if len(rows) > MOST_ROWS:
+        raise TooManyRows(most=MOST_ROWS)
     paper = _Paper(sheet)
     paper.set_title(sheet.title)
     paper.add_page()
@@ -84,8 +88,6 @@ def write_pdf(sheet: Sheet, out: IO[bytes]) -> None:
     paper.ln(_LINE_MM)
     paper.head()
     paper.in_table = True
-    for number, row in enumerate(sheet.rows):
-        if number == MOST_ROWS:
-            raise TooManyRows(most=MOST_ROWS)
+    for row in rows:
         paper.line_of(row)
     out.write(bytes(paper.output()))
