@@ -69,7 +69,7 @@ def test_a_rebate_leads_to_its_calculation_and_file(visit: Callable[..., Visit])
     with page.expect_download() as download:
         page.get_by_role("link", name="Calculation as JSON").click()
 
-    assert download.value.suggested_filename.startswith("rebate-")
+    assert download.value.suggested_filename.startswith("why-")
     assert opened.complaints == []
 
 

@@ -2,7 +2,6 @@
 
 import gzip
 from collections.abc import Callable
-from itertools import product
 
 import pytest
 
@@ -22,7 +21,15 @@ STAFF = [
     "{plan}simulate/", "{plan}policy/", "{ib}plan/", "{ib}agreement/", "{ib}settlement/",
 ]  # fmt: skip
 PAGES = {"": ["/sign-in/", "/nothing-here/"], "master": PARTNER, "trader": TRADER, "dana": STAFF}
-LOOKS = list(product(("light", "dark"), ("en", "zh-hans", "zh-hant"), SIZES))
+# Every theme with every language, with every width, and every language with every width: all pairs in six looks of twelve.
+LOOKS = [
+    ("light", "en", 1440),
+    ("dark", "en", 390),
+    ("light", "zh-hans", 390),
+    ("dark", "zh-hans", 1440),
+    ("light", "zh-hant", 1440),
+    ("dark", "zh-hant", 390),
+]
 MOST_KB = {"/partner/": 120, "/office/": 120, "/accounts/": 110}
 FIND_FAULTS = """
 rules => axe.run(document, {runOnly: rules}).then(result => result.violations.flatMap(violation =>
