@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import SIZES, Visit
+from tests.browser.conftest import Visit
 from tests.databases import ROOT
 
 pytestmark = pytest.mark.browser
@@ -21,7 +21,7 @@ STAFF = [
     "{plan}simulate/", "{plan}policy/", "{ib}plan/", "{ib}agreement/", "{ib}settlement/",
 ]  # fmt: skip
 PAGES = {"": ["/sign-in/", "/nothing-here/"], "master": PARTNER, "trader": TRADER, "dana": STAFF}
-# Every theme with every language, with every width, and every language with every width: all pairs in six looks of twelve.
+# Each theme with each language and each width, each language with each width: all pairs, in six looks of twelve.
 LOOKS = [
     ("light", "en", 1440),
     ("dark", "en", 390),
