@@ -129,7 +129,7 @@ _DAY_FIELDS = (
 )  # fmt: skip
 _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS {name} (
     payee_id integer, day date, statement_day date, symbol_group_id integer,
-    via_ib_id bigint, via_account_id bigint, deals integer, amount_e8 bigint, lots_e8 bigint) ON COMMIT DELETE ROWS"""
+    via_ib_id bigint, via_account_id bigint, deals integer, amount_e8 bigint, lots_e8 bigint) ON COMMIT DROP"""
 _ADD = """INSERT INTO commissions_ibday AS d (payee_id, day, statement_day, symbol_group_id, via_ib_id, via_account_id,
         deals, amount, lots)
     SELECT payee_id, day, statement_day, symbol_group_id, via_ib_id, via_account_id, deals, amount_e8 * 0.00000001,
