@@ -34,6 +34,8 @@ def editor(visit: Callable[..., Visit]) -> Iterator[Callable[..., Visit]]:
         visited.go("/office/plans/")
         visited.page.locator("a[href^='/office/plans/']").filter(has_text="Master plan").click()
         visited.page.locator("a[href$='/publish/']").click()
+        visited.page.wait_for_url("**/publish/", wait_until="load")  # the sheet's script has run then
+        expect(visited.page.locator("x-sheet:defined")).to_be_attached()
         opened.append(visited)
         return visited
 
