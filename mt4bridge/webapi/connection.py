@@ -10,8 +10,8 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from mt4bridge.errors import (
     AnswerTooLarge,
@@ -53,6 +53,7 @@ class Endpoint:
 class Answer:
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
 
 
 class Connection:
@@ -103,7 +104,13 @@ class Connection:
             connection.close()
 
     def get(self, path: str, target: str) -> Answer:
-        """Send one GET and return the whole answer; `path` is its name in errors.
+        """Send one GET; as `exchange`."""
+        return self.exchange(path, "GET", target)
+
+    def exchange(
+        self, path: str, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send one request and return the whole answer; `path` is its name in errors.
 
         Any fault closes the connection.
 
@@ -113,7 +120,11 @@ class Connection:
         if connection is None:
             raise SessionLost(path=path)
         try:
-            answer = self._exchange(connection, path, target)
+            connection.auto_open = 0  # a new connection would be a session nobody signed in to
+            all_headers = {"Accept": "application/json", "Connection": "keep-alive", **(headers or {})}
+            deadline = self._monotonic() + self._endpoint.read_seconds
+            connection.request(method, target, body=body or None, headers=all_headers)
+            answer = self._received(connection, path, deadline)
         except BridgeError:
             self.close()
             raise
@@ -129,10 +140,7 @@ class Connection:
         self._used_at = self._monotonic()
         return answer
 
-    def _exchange(self, connection: http.client.HTTPConnection, path: str, target: str) -> Answer:
-        deadline = self._monotonic() + self._endpoint.read_seconds
-        connection.auto_open = 0  # a new connection would be a session nobody signed in to
-        connection.request("GET", target, headers={"Accept": "application/json", "Connection": "keep-alive"})
+    def _received(self, connection: http.client.HTTPConnection, path: str, deadline: float) -> Answer:
         response = connection.getresponse()
         limit = self._endpoint.max_answer_mb << 20
         body = bytearray()
@@ -147,7 +155,8 @@ class Connection:
         response.close()  # else http.client waits for more before it sends the next request
         if response.will_close:
             self.close()
-        return Answer(response.status, bytes(body))
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, bytes(body), headers)
 
     def _secured(self, plain: socket.socket) -> ssl.SSLSocket:
         endpoint = self._endpoint
