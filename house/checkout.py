@@ -16,6 +16,7 @@ class Checkout:
 
     root: Path
     state: Path
+    throwaway: bool = False  # its servers hold nothing that must outlive the machine: they don't wait for the disk
 
     @property
     def venv(self) -> Path:
@@ -28,6 +29,14 @@ class Checkout:
     @property
     def logs(self) -> Path:
         return self.state / "logs"
+
+    @property
+    def for_tests(self) -> "Checkout":
+        """Return the same sources with servers that only tests use, beside those of the demo."""
+        place = self.state / "test"
+        place.mkdir(mode=0o711, exist_ok=True)
+        (place / "logs").mkdir(mode=0o700, exist_ok=True)
+        return Checkout(root=self.root, state=place, throwaway=True)
 
     @property
     def key(self) -> str:

@@ -41,6 +41,9 @@ SETTINGS = {
     "log_min_duration_statement": "500ms",
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
+# A killed server loses nothing by these, only a machine that loses its power does; a clone of a database takes 0.2 s in
+# place of 2 s.
+THROWAWAY_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 LINUX_SETTINGS = {"recovery_init_sync_method": "syncfs"}  # crash restart: 0.6 s in place of 40 s with 70,000 files
 
 
@@ -206,6 +209,8 @@ def _start_patiently(postgres: Postgres) -> None:
 def _start(postgres: Postgres) -> None:
     port = remembered_port(postgres.record)
     settings = SETTINGS | (LINUX_SETTINGS if Path("/proc").exists() else {}) | {"port": str(port)}
+    if postgres.checkout.throwaway:
+        settings |= THROWAWAY_SETTINGS
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     pid_file = postgres.cluster / "postmaster.pid"
     _drop_misleading_pid_file(pid_file, postgres.record)

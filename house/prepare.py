@@ -19,10 +19,11 @@ def prepared(
 ) -> Iterator[dict[str, str]]:
     """Have packages, servers, the front end and the database ready; yields the environment of Keel's processes.
 
-    `tests` adds the front-end packages that only tests need. Two runs at once prepare one after the other."""
+    `tests` takes servers of their own, and adds the front-end packages that only tests need. Two runs at once prepare
+    one after the other."""
     with _one_at_a_time(checkout):
         ensure_packages(checkout)
-    with services(checkout) as addresses:
+    with services(checkout.for_tests if tests else checkout) as addresses:
         environment = tool_environment(checkout) | {"DJANGO_SETTINGS_MODULE": "crm.settings"} | addresses
         with _one_at_a_time(checkout):
             if front_end:

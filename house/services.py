@@ -47,6 +47,11 @@ def keep_services(checkout: Checkout, *, up: bool) -> None:
         mark.unlink(missing_ok=True)
 
 
+def are_kept(checkout: Checkout) -> bool:
+    """Say whether somebody asked to keep the servers up between runs."""
+    return (checkout.state / "services.keep").exists()
+
+
 def _wanted(environment: Mapping[str, str]) -> tuple[bool, bool]:
     given = [bool(environment.get(name)) for name in ("DATABASE_URL", "DATABASE_OWNER_URL")]
     if any(given) and not all(given):
@@ -74,7 +79,7 @@ def _leave(checkout: Checkout, users: IO[str]) -> None:
         except BlockingIOError:
             say("  PostgreSQL and Valkey stay up: another ./run of this checkout uses them.")
             return
-        if not (checkout.state / "services.keep").exists():
+        if not are_kept(checkout):
             stop_valkey(checkout)
             stop_postgres(checkout)
 

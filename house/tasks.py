@@ -11,7 +11,7 @@ from house.commands import run_in_foreground, tool_environment
 from house.prepare import prepared
 from house.progress import say
 from house.python_env import ensure_packages
-from house.services import keep_services, services
+from house.services import are_kept, keep_services, services
 from house.trouble import Trouble
 
 TEST_PROCESSES = "2"
@@ -61,7 +61,7 @@ def test(checkout: Checkout, arguments: Sequence[str]) -> int:
         raise Trouble("Chromium is missing, and with CI=true the browser tests must run. Debian: apt install chromium")
     if browser is None:
         say("  Chromium is missing: browser tests are skipped. Debian: apt install chromium")
-    with prepared(checkout, tests=True) as environment:
+    with prepared(checkout, tests=True, database=False) as environment:
         checked = run_checks(checkout, environment) if in_ci else 0
         test_environment = environment | ({"KEEL_CHROMIUM": browser} if browser else {})
         command: list[str | Path] = [checkout.python, "-m", "pytest", *pytest_defaults(arguments), *arguments]
@@ -76,6 +76,10 @@ def keep_up(checkout: Checkout, *, action: str) -> int:
     ensure_packages(checkout)
     if action != "show":
         keep_services(checkout, up=action == "start")
+    if action == "stop" and are_kept(checkout.for_tests):  # by plain pytest
+        keep_services(checkout.for_tests, up=False)
+        with services(checkout.for_tests):
+            pass
     with services(checkout) as addresses:
         for name, value in addresses.items() if action == "show" else ():
             print(f"{name}={value}")

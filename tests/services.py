@@ -9,7 +9,7 @@ if not os.environ.get("DATABASE_URL"):
     from house.checkout import find_checkout
     from house.services import keep_services, services
 
-    _checkout = find_checkout()
+    _checkout = find_checkout().for_tests
     keep_services(_checkout, up=True)
     _up = services(_checkout)
     os.environ.update(_up.__enter__())

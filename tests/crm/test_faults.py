@@ -1,8 +1,5 @@
 """Whatever dies on the way, the end state is the undisturbed one."""
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,17 +10,9 @@ import pytest
 from crm.demo.control import Control
 from house.postgres import ensure_postgres, stop_postgres
 from tests.crm.world import World, open_world, own_servers
-from tests.databases import ROOT
 
 pytestmark = pytest.mark.e2e
 BOOK = ("--generate", "--accounts", "25", "--days", "40", "--seed", "11", "--until", "2026-09-01T00:00:00+00:00")
-CLONE = """
-import os
-from tests.databases import cloned_database
-clone = cloned_database()
-print(clone.__enter__(), flush=True)
-os._exit(0)  # without leaving the block, which would drop the clone
-"""
 
 
 @pytest.fixture(scope="module")
@@ -43,25 +32,23 @@ def world(servers: tuple[Any, dict[str, str]], tmp_path: Path) -> Iterator[World
 
 def renew_database(world: World) -> None:
     """Point the world to a fresh clone, with the simulator registered and its accounts under the chain."""
-    environment = {**os.environ, **world.environment}
-    made = subprocess.run(
-        [sys.executable, "-c", CLONE], cwd=ROOT, env=environment, text=True, capture_output=True, check=False
-    )
-    assert made.returncode == 0, made.stderr
-    name = made.stdout.strip()
+    name = world.step("clone")
     for variable in ("DATABASE_URL", "DATABASE_OWNER_URL"):
         world.environment[variable] = world.environment[variable].rpartition("/")[0] + "/" + name
     world.step("prepare", str(world.simulator.ready_file))
 
 
-@pytest.fixture
-def undisturbed(world: World) -> dict[str, Any]:
-    """The end state of one quiet walk; the world gets a fresh database afterwards."""
-    world.step("walk")
-    state = world.step("state")
+@pytest.fixture(scope="module")
+def undisturbed(servers: tuple[Any, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The end state of one quiet walk over the same book."""
+    checkout, environment = servers
+    home = tmp_path_factory.mktemp("undisturbed")
+    with open_world(checkout=checkout, environment=environment, home=home, options=BOOK) as world:
+        renew_database(world)
+        world.step("walk")
+        state = world.step("state")
     assert len(state["deals"]) > 1000
     assert state["ledger"]
-    renew_database(world)
     return dict(state)
 
 

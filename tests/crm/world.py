@@ -35,6 +35,7 @@ class World:
     supervisor: Supervisor
     available: dict[str, Process]
     simulator: Simulator
+    stepper: "subprocess.Popen[str] | None" = None
 
     def start(self, *names: str) -> None:
         self.supervisor.start([self.available[name] for name in names])
@@ -48,13 +49,29 @@ class World:
         self.start("worker")
 
     def step(self, name: str, *arguments: str) -> Any:
-        """Run one step of tests.crm.steps in a process of its own; return the JSON it printed, if any."""
-        result = subprocess.run(
-            [sys.executable, "-m", "tests.crm.steps", name, *arguments],
-            cwd=ROOT, env=self.environment, text=True, capture_output=True, timeout=180, check=False,
-        )  # fmt: skip
-        assert result.returncode == 0, result.stderr
-        return json.loads(result.stdout) if result.stdout else None
+        """Run one step of tests.crm.steps in a process of its own; return its answer."""
+        if self.stepper is None:
+            self.stepper = subprocess.Popen(
+                [sys.executable, "-m", "tests.crm.steps"],
+                cwd=ROOT, env=self.environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )  # fmt: skip
+        assert self.stepper.stdin is not None
+        assert self.stepper.stdout is not None
+        database = self.environment["DATABASE_URL"].rpartition("/")[2]
+        print(
+            json.dumps({"step": name, "arguments": arguments, "database": database}),
+            file=self.stepper.stdin,
+            flush=True,
+        )
+        line = self.stepper.stdout.readline()
+        assert line, f"the step {name} died"
+        reply = json.loads(line)
+        assert reply["error"] is None, reply["error"]
+        return reply["answer"]
+
+    def close(self) -> None:
+        if self.stepper is not None:
+            self.stepper.communicate()  # its input ends, and so does it
 
     def wait_until_complete(self) -> None:
         moment = datetime.now(UTC).replace(microsecond=0).isoformat()
@@ -77,7 +94,7 @@ def own_servers() -> Iterator[tuple[Checkout, dict[str, str]]]:
         state = Path(home)
         state.chmod(0o711)
         (state / "logs").mkdir()
-        checkout = Checkout(root=ROOT, state=state)
+        checkout = Checkout(root=ROOT, state=state, throwaway=True)
         ensure_postgres(checkout)
         ensure_valkey(checkout)
         try:
@@ -128,4 +145,7 @@ def open_world(
     with supervisor(checkout) as running:
         world = World(checkout, full, running, available, simulator)
         world.start("simulator")
-        yield world
+        try:
+            yield world
+        finally:
+            world.close()
