@@ -4,7 +4,9 @@ A switch is `name` (its usual rate), `name=0.05` (that share of the chances, see
 A chance is one request of the kind that the fault strikes."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 FAULTS: dict[str, tuple[str, int]] = {
     "drop_mid_page": ("the connection is cut in the middle of a deal answer", 7),
@@ -38,12 +40,17 @@ class _Switch:
 
 
 class Faults:
-    """The switches of one server. Deterministic for a seed and an order of requests."""
+    """The switches of one server. Deterministic for a seed and an order of requests.
 
-    def __init__(self, switches: list[str], seed: int = 0) -> None:
+    `known` are the faults this server has: name → what it does, and its usual rate."""
+
+    def __init__(
+        self, switches: list[str], seed: int = 0, known: Mapping[str, tuple[str, int]] = MappingProxyType(FAULTS)
+    ) -> None:
+        self._known = known
         self._random = random.Random(seed)
         self._on: dict[str, _Switch] = {}
-        self._injected: dict[str, int] = dict.fromkeys(FAULTS, 0)
+        self._injected: dict[str, int] = dict.fromkeys(known, 0)
         self.slow_seconds = 3.0
         for switch in switches:
             self.turn_on(switch)
@@ -52,7 +59,7 @@ class Faults:
         """Switch a fault on, or change its rate.
 
         :raises UnknownFault: no such fault, or a rate that is neither a share nor a number."""
-        name, every, share = _parsed(switch)
+        name, every, share = _parsed(switch, self._known)
         self._on[name] = _Switch(every=every, share=share)
 
     def turn_off(self, name: str) -> None:
@@ -84,11 +91,11 @@ class Faults:
         return sorted(self._on)
 
 
-def _parsed(switch: str) -> tuple[str, int, float]:
+def _parsed(switch: str, known: Mapping[str, tuple[str, int]]) -> tuple[str, int, float]:
     name, slash, every = switch.partition("/")
     name, equals, share = name.partition("=")
-    if name not in FAULTS:
-        raise UnknownFault(f"There is no fault {name!r}. The faults are: {', '.join(FAULTS)}.")
+    if name not in known:
+        raise UnknownFault(f"There is no fault {name!r}. The faults are: {', '.join(known)}.")
     try:
         if slash:
             return name, max(int(every), 1), 0.0
@@ -96,4 +103,4 @@ def _parsed(switch: str) -> tuple[str, int, float]:
             return name, 0, float(share)
     except ValueError:
         raise UnknownFault(f"The rate in {switch!r} must be like {name}=0.05 or {name}/7.") from None
-    return name, FAULTS[name][1], 0.0
+    return name, known[name][1], 0.0
