@@ -110,7 +110,7 @@ def _walking(loaded: Loaded) -> Iterator[Control]:
 
 
 def _take_over_symbols(server: MtServer) -> None:
-    sync_configuration(server=server, gateway=open_gateway(server))
+    sync_configuration(server=server, gateway=open_gateway(server), now=datetime.now(UTC))
     close_gateways()
     group = SymbolGroup.objects.order_by("pk").first()
     assert group is not None  # noqa: S101 -- the network has made four

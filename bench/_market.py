@@ -213,7 +213,7 @@ def _deals(server_id: int, accounts: list[TradingAccount], symbols: list[Symbol]
 
 
 def _store(rows: Iterable[bytes]) -> None:
-    copying.copy_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=rows)
+    copying.copy_whole_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=rows)
 
 
 class _Trade:

@@ -29,6 +29,7 @@ from commissions.models import Judgement, Payee, PlanVersion, Rejudge
 from core.money import from_e8
 from ib.models import IB
 from trading.models import Deal, DealCursor
+from trading.sync.queries import group_at
 
 # An opening that was judged, and that no plan of the chain counts any more.
 _NO_LONGER_COUNTED = (Verdict.DEAL_REMOVED, Verdict.NOT_COUNTED)
@@ -224,13 +225,14 @@ def explain_row(rows: Rows, chain: Chain, book: Book) -> ChainResult:
 
 def _facts(deal: Deal, root: int) -> WhyDeal:
     account = deal.account
+    mt_group = group_at(account, deal.deal_at)
     return WhyDeal(
         deal_id=root, server_id=deal.server_id, server=deal.server.name, ticket=deal.ticket, leg=deal.leg,
         revision=deal.revision, login=account.login, account_id=account.pk, client_id=account.client_id,
         client_code=account.client.code, client_name=account.client.name,
-        symbol=deal.symbol.name if deal.symbol else "", mt_group=account.mt_group.name, action=deal.action,
+        symbol=deal.symbol.name if deal.symbol else "", mt_group=mt_group.name, action=deal.action,
         entry=deal.entry, lots=from_e8(deal.volume_e8), price=from_e8(deal.price_e8),
-        lot_factor=account.mt_group.lot_factor, deal_at=deal.deal_at,
+        lot_factor=mt_group.lot_factor, deal_at=deal.deal_at,
     )  # fmt: skip
 
 

@@ -43,7 +43,12 @@ def timestamptz(value: datetime) -> bytes:
 def copy_rows(*, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
     """COPY packed rows (each the joined fields of one row) into a table of the broker in force."""
     count = struct.pack("!h", len(columns))
-    body = BytesIO(HEADER + b"".join(count + row for row in rows) + TRAILER)
+    copy_whole_rows(table=table, columns=columns, rows=(count + row for row in rows))
+
+
+def copy_whole_rows(*, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
+    """COPY rows that carry their own count of fields."""
+    body = BytesIO(HEADER + b"".join(rows) + TRAILER)
     names = ", ".join(f'"{column}"' for column in columns)
     with connection.cursor() as cursor:
         cursor.copy_expert(f'COPY "{table}" ({names}) FROM STDIN (FORMAT binary)', body)

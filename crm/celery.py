@@ -17,7 +17,8 @@ app.conf.update(
     task_default_queue="default",
     task_routes={
         "crm.flows.tasks.walk_server": {"queue": "mt5"},
-        "crm.flows.tasks.rescan_server": {"queue": "mt5"},
+        "crm.flows.tasks.sync_structure": {"queue": "mt5"},
+        "crm.flows.tasks.compare_server": {"queue": "mt5"},
         "crm.flows.tasks.refresh_accounts": {"queue": "mt5"},
     },
     task_acks_late=True,
@@ -53,6 +54,8 @@ app.conf.update(
         "run-jobs": {"task": "crm.flows.tasks.wake_jobs", "schedule": 10.0, "options": {"expires": 20}},
         "wake-levels": {"task": "crm.flows.tasks.wake_levels", "schedule": 600.0, "options": {"expires": 600}},
         "wake-settlement": {"task": "crm.flows.tasks.wake_settlement", "schedule": 30.0, "options": {"expires": 30}},
+        "wake-structure": {"task": "crm.flows.tasks.wake_structure", "schedule": 30.0, "options": {"expires": 30}},
+        "wake-months": {"task": "crm.flows.tasks.wake_months", "schedule": crontab(day_of_month=1, hour=1, minute=20)},
         "wake-rescans": {"task": "crm.flows.tasks.wake_rescans", "schedule": crontab(hour=1, minute=10)},
         "wake-proofs": {"task": "crm.flows.tasks.wake_proofs", "schedule": crontab(hour=3, minute=40)},
         "wake-upkeep": {"task": "crm.flows.tasks.wake_upkeep", "schedule": crontab(hour=2, minute=20)},

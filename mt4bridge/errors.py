@@ -119,6 +119,16 @@ class RoundFailed(BridgeError):
     )
 
 
+class ClockMismatch(BridgeError):
+    """Raised before the first deal is stored; later it is an alarm on the server's page."""
+
+    code = "clock_mismatch"
+    message = gettext_noop(
+        "The trading server's clock is %(minutes)s minutes away from the one that is set (%(zone)s, %(shift)s minutes "
+        "added). Its deals would get wrong times, so none is read. Set the server's time zone."
+    )
+
+
 class UnsupportedServer(BridgeError):
     code = "unsupported_server"
     message = gettext_noop("No adapter reaches a server of kind %(kind)s.")

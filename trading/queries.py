@@ -19,6 +19,8 @@ from mt4bridge.enums import DealAction, DealEntry
 from mt4bridge.models import MtServer
 from trading.enums import HoldReason
 from trading.models import Deal, HeldDeal, MtGroup, Symbol, SymbolGroup, TradingAccount
+from trading.sync.enums import ChangeState
+from trading.sync.models import ServerChange
 from trading.types import BookSummary, DealKey
 
 _TRADES = (DealAction.BUY, DealAction.SELL)
@@ -173,10 +175,12 @@ def release_keys(*, server_id: int) -> list[DealKey]:
     """Return the held rows to read again: somebody asked, or the account or symbol that was missing is here now."""
     account = TradingAccount.objects.filter(server_id=server_id, login=OuterRef("login"))
     symbol = Symbol.objects.filter(server_id=server_id, name=OuterRef("detail"))
+    contested = ServerChange.objects.filter(server_id=server_id, name=OuterRef("detail"), state=ChangeState.WAITING)
     held = HeldDeal.objects.filter(server_id=server_id, released_at__isnull=True).filter(
         Q(release_asked_at__isnull=False)
         | Q(reason=HoldReason.UNKNOWN_LOGIN) & Exists(account)
         | Q(reason=HoldReason.UNKNOWN_SYMBOL) & Exists(symbol)
+        | Q(reason=HoldReason.SYMBOL_CHANGED) & ~Exists(contested)
     )
     return [DealKey(ticket, leg) for ticket, leg in held.order_by("pk").values_list("ticket", "leg")]
 
@@ -312,6 +316,13 @@ def _health(row: Any) -> ServerHealth:
         last_error_fields=row.last_error_fields, last_error_at=row.last_error_at, held=row.held,
         unclassified_symbols=row.unclassified, groups_without_factor=row.without_factor,
     )  # fmt: skip
+
+
+def logins_of_accounts(*, server_id: int, account_ids: Collection[int], older_than: datetime, limit: int) -> list[int]:
+    """Return the logins of those accounts on the server whose state is older."""
+    rows = TradingAccount.objects.filter(server_id=server_id, pk__in=account_ids)
+    rows = rows.filter(Q(snapshot__isnull=True) | Q(snapshot__taken_at__lt=older_than))
+    return list(rows.order_by("login").values_list("login", flat=True)[:limit])
 
 
 def logins_to_refresh(*, server_id: int, older_than: datetime, limit: int) -> list[int]:

@@ -1,35 +1,50 @@
 """Turn rows of the bridge into revisions of deals: resolve names, compare with the store, pack for COPY."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+import struct
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
-from core import copying
+from django.db.models import Max
+
 from core.money import MAX_E8
-from mt4bridge.enums import DealEntry
 from mt4bridge.types import BadRow, DealRow
 from trading.enums import HoldReason
 from trading.models import Deal, Symbol, TradingAccount
+from trading.sync.queries import contested_symbols, contract_sizes
 from trading.types import DealContent, DealKey, Stored
 
 logger = logging.getLogger(__name__)
 _CONTENT = DealContent._fields
+COMMENT_LENGTH = 64
 COPY_COLUMNS = (
     "server_id", "ticket", "leg", "revision", "deleted", "account_id", "symbol_id", "action", "entry", "reason",
     "position", "position_by", "mt_order", "volume_e8", "volume_closed_e8", "price_e8", "bid_e8", "ask_e8",
-    "contract_size_e8", "digits", "profit_e8", "swap_e8", "commission_e8", "fee_e8", "deal_at", "comment",
-    "recorded_at",
+    "contract_size_e8", "digits", "profit_e8", "swap_e8", "commission_e8", "fee_e8", "deal_at", "recorded_at",
+    "comment",
 )  # fmt: skip
 
 
 @dataclass(slots=True)
 class Names:
-    """What the logins and symbols of some rows are here."""
+    """What logins and symbols of a server are here. Kept while a window is read: only what was found is remembered."""
 
-    accounts: Mapping[int, int]  # {login: trading account id}
-    symbols: Mapping[str, tuple[int, int]]  # {name: (symbol id, contract size in 1e-8)}
+    accounts: dict[int, int] = field(default_factory=dict)  # {login: trading account id}
+    symbols: dict[str, tuple[int, int]] = field(default_factory=dict)  # {name: (symbol id, contract size in 1e-8)}
+    contested: frozenset[str] = frozenset()  # symbols whose quote currency waits for a decision
+    sizes: dict[int, list[tuple[datetime, int]]] = field(default_factory=dict)  # dated, of symbols asked for so far
+
+    def size_at(self, symbol: str, at: datetime) -> int:
+        """Return the contract size that the symbol had at a moment; before the first look, the first one seen."""
+        pk, now = self.symbols[symbol]
+        if pk not in self.sizes:
+            self.sizes |= {pk: []} | contract_sizes([pk])
+        dated = self.sizes[pk]
+        known = [size for seen_at, size in dated if seen_at <= at]
+        return known[-1] if known else (dated[0][1] if dated else now)
 
 
 @dataclass(slots=True)
@@ -51,73 +66,85 @@ class Sorted:
     held: dict[DealKey, Held] = field(default_factory=dict)
 
 
-def load_names(*, server_id: int, rows: Iterable[DealRow | BadRow]) -> Names:
-    """Look up the logins and symbols of the rows: two statements."""
-    logins, symbols = set(), set()
-    for row in rows:
-        if isinstance(row, DealRow):
-            logins.add(row.login)
-            symbols.add(row.symbol)
-    accounts = TradingAccount.objects.filter(server_id=server_id, login__in=logins).values_list("login", "id")
-    known = Symbol.objects.filter(server_id=server_id, name__in=symbols).values_list("name", "id", "contract_size_e8")
-    return Names(accounts=dict(accounts), symbols={name: (pk, size) for name, pk, size in known})
+def load_names(*, server_id: int, rows: Iterable[DealRow | BadRow], names: Names | None = None) -> Names:
+    """Look up the logins and symbols of the rows that are not known yet: at most three statements."""
+    names = Names() if names is None else names
+    good = [row for row in rows if isinstance(row, DealRow)]
+    logins = {row.login for row in good} - names.accounts.keys()
+    symbols = {row.symbol for row in good} - names.symbols.keys()
+    if logins:
+        accounts = TradingAccount.objects.filter(server_id=server_id, login__in=logins)
+        names.accounts.update(accounts.values_list("login", "id"))
+    if symbols:
+        found = Symbol.objects.filter(server_id=server_id, name__in=symbols)
+        names.symbols.update(
+            (name, (pk, size)) for name, pk, size in found.values_list("name", "id", "contract_size_e8")
+        )
+        names.contested = contested_symbols(server_id)
+    return names
 
 
 def sort_rows(rows: Iterable[DealRow | BadRow], names: Names) -> Sorted:
-    """Split rows into deals with their content and rows that must be held, each with its reason."""
+    """Split rows into deals with their content and rows that must be held, each with its reason.
+
+    The hot path of a first read: what most rows are is written out here, what is rare has a function."""
     result = Sorted()
+    deals, held, accounts, symbols = result.deals, result.held, names.accounts, names.symbols
     for row in rows:
         if isinstance(row, BadRow):
-            if row.ticket is None:  # nothing to hold it by: whoever watches the log has to look
-                logger.error("the server sent a deal without a ticket: %s", row.reason)
-            else:
-                _hold(result, DealKey(row.ticket, row.leg), row.login, HoldReason.BAD_ROW, row.reason, {"raw": row.raw})
+            _sort_bad(result, row)
             continue
-        key = DealKey(row.ticket, row.leg)
-        reason = _reason_to_hold(row, names)
-        if reason is None:
-            result.held.pop(key, None)
-            result.deals[key] = _content(row, names)
-        else:
-            detail = row.symbol if reason is HoldReason.UNKNOWN_SYMBOL else str(row.login)
-            _hold(result, key, row.login, reason, detail, payload_of(row))
+        (
+            ticket, leg, login, symbol, action, entry, reason, position, position_by, order, volume, closed, price,
+            bid, ask, size, digits, _currency_digits, profit, swap, commission, fee, deal_at, comment,
+        ) = row  # fmt: skip
+        account_id, known = accounts.get(login), symbols.get(symbol)
+        if (
+            account_id is None
+            or (known is None and symbol)
+            or max(volume, closed, price, profit, swap, commission, fee, size) > MAX_E8
+            or min(price, profit, swap, commission, fee) < -MAX_E8
+            or symbol in names.contested
+        ):
+            _sort_unusable(result, row, names)
+            continue
+        if not size and known is not None:
+            size = names.size_at(symbol, deal_at)
+        key = DealKey(ticket, leg)
+        if held:
+            held.pop(key, None)
+        deals[key] = DealContent(
+            account_id, known[0] if known else None, action, entry, reason, position, position_by, order, volume,
+            closed if entry else 0, price, bid, ask, size, digits, profit, swap, commission, fee, deal_at,
+            comment if len(comment) <= COMMENT_LENGTH else comment[:COMMENT_LENGTH],
+        )  # fmt: skip
     return result
 
 
-def _hold(
-    result: Sorted, key: DealKey, login: int | None, reason: HoldReason, detail: str, payload: dict[str, Any]
-) -> None:
+def _sort_bad(result: Sorted, row: BadRow) -> None:
+    if row.ticket is None:  # nothing to hold it by: whoever watches the log has to look
+        logger.error("the server sent a deal without a ticket: %s", row.reason)
+        return
+    key = DealKey(row.ticket, row.leg)
     result.deals.pop(key, None)
-    result.held[key] = Held(key, login, reason, detail[:200], payload)
+    result.held[key] = Held(key, row.login, HoldReason.BAD_ROW, row.reason[:200], {"raw": row.raw})
 
 
-def _reason_to_hold(row: DealRow, names: Names) -> HoldReason | None:
+def _sort_unusable(result: Sorted, row: DealRow, names: Names) -> None:
+    key = DealKey(row.ticket, row.leg)
+    result.deals.pop(key, None)
+    reason = _reason_to_hold(row, names)
+    about_symbol = reason in (HoldReason.UNKNOWN_SYMBOL, HoldReason.SYMBOL_CHANGED)
+    detail = row.symbol if about_symbol else str(row.login)
+    result.held[key] = Held(key, row.login, reason, detail[:200], payload_of(row))
+
+
+def _reason_to_hold(row: DealRow, names: Names) -> HoldReason:
     if row.login not in names.accounts:
         return HoldReason.UNKNOWN_LOGIN
     if row.symbol and row.symbol not in names.symbols:
         return HoldReason.UNKNOWN_SYMBOL
-    numbers = (
-        row.volume_e8,
-        row.volume_closed_e8,
-        row.price_e8,
-        row.profit_e8,
-        row.swap_e8,
-        row.commission_e8,
-        row.fee_e8,
-        row.contract_size_e8,
-    )
-    return HoldReason.OUT_OF_RANGE if max(map(abs, numbers)) > MAX_E8 else None
-
-
-def _content(row: DealRow, names: Names) -> DealContent:
-    symbol_id, contract_size = names.symbols.get(row.symbol, (None, 0))
-    closed = 0 if row.entry == DealEntry.IN else row.volume_closed_e8
-    return DealContent(
-        names.accounts[row.login], symbol_id, row.action, row.entry, row.reason, row.position, row.position_by,
-        row.order, row.volume_e8, closed, row.price_e8, row.bid_e8, row.ask_e8,
-        row.contract_size_e8 or contract_size, row.digits, row.profit_e8, row.swap_e8, row.commission_e8, row.fee_e8,
-        row.deal_at, row.comment[:64],
-    )  # fmt: skip
+    return HoldReason.SYMBOL_CHANGED if row.symbol in names.contested else HoldReason.OUT_OF_RANGE
 
 
 def payload_of(row: DealRow) -> dict[str, Any]:
@@ -128,24 +155,61 @@ def payload_of(row: DealRow) -> dict[str, Any]:
 
 
 def load_stored(*, server_id: int, tickets: Collection[int]) -> dict[DealKey, Stored]:
-    """Return the highest revision of each deal with one of the tickets."""
+    """Return the highest revision of each deal with one of the tickets; a first read asks for few of them."""
     found: dict[DealKey, Stored] = {}
+    newest = Deal.objects.filter(server_id=server_id).aggregate(ticket=Max("ticket"))["ticket"]
+    tickets = [ticket for ticket in tickets if newest is not None and ticket <= newest]
+    if not tickets:
+        return found
     rows = Deal.objects.filter(server_id=server_id, ticket__in=tickets).order_by("ticket", "leg", "revision")
     for ticket, leg, revision, deleted, *content in rows.values_list("ticket", "leg", "revision", "deleted", *_CONTENT):
         found[DealKey(ticket, leg)] = Stored(revision, deleted, DealContent(*content))
     return found
 
 
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # from which PostgreSQL counts
+_INT8_FIELD, _NULL_FIELD = "iq", "i"
+
+
+def _row_format(*, symbol: bool, bid: bool, ask: bool) -> struct.Struct:
+    """Return the binary layout of a row up to its comment: each field is its length and its value, a null length -1."""
+
+    def field_of(present: bool) -> str:
+        return _INT8_FIELD if present else _NULL_FIELD
+
+    head = "h" + "iqiqihihi?iq" + field_of(symbol) + "ihihih" + "iq" * 6 + field_of(bid) + field_of(ask)
+    return struct.Struct("!" + head + "iqih" + "iq" * 6 + "i")
+
+
+_ROW_FORMATS = {
+    shape: _row_format(symbol=shape[0], bid=shape[1], ask=shape[2]) for shape in product((False, True), repeat=3)
+}
+
+
 def pack(
     *, server_id: int, key: DealKey, revision: int, deleted: bool, content: DealContent, recorded_at: datetime
 ) -> bytes:
-    """Return one row of trading_deal in COPY's binary form, fields in the order of COPY_COLUMNS."""
-    c, int8, int2 = content, copying.int8, copying.int2
-    return b"".join((
-        int8(server_id), int8(key.ticket), int2(key.leg), int2(revision), copying.boolean(deleted), int8(c.account_id),
-        int8(c.symbol_id), int2(c.action), int2(c.entry), int2(c.reason), int8(c.position), int8(c.position_by),
-        int8(c.mt_order), int8(c.volume_e8), int8(c.volume_closed_e8), int8(c.price_e8), int8(c.bid_e8),
-        int8(c.ask_e8), int8(c.contract_size_e8), int2(c.digits), int8(c.profit_e8), int8(c.swap_e8),
-        int8(c.commission_e8), int8(c.fee_e8),
-        copying.timestamptz(c.deal_at), copying.text(c.comment), copying.timestamptz(recorded_at),
-    ))  # fmt: skip
+    """Return one row of trading_deal in COPY's binary form, with its count of fields, in the order of COPY_COLUMNS."""
+    (
+        account, symbol, action, entry, reason, position, position_by, order, volume, closed, price, bid, ask, size,
+        digits, profit, swap, commission, fee, deal_at, comment,
+    ) = content  # fmt: skip
+    since = deal_at - _EPOCH
+    at_us = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    since = recorded_at - _EPOCH
+    recorded_us = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    raw = comment.encode()
+    row_format = _ROW_FORMATS[symbol is not None, bid is not None, ask is not None]
+    optional = [
+        (-1,) if symbol is None else (8, symbol),
+        *(((-1,) if bid is None else (8, bid)), ((-1,) if ask is None else (8, ask))),
+    ]
+    return (
+        row_format.pack(
+            len(COPY_COLUMNS), 8, server_id, 8, key[0], 2, key[1], 2, revision, 1, deleted, 8, account, *optional[0],
+            2, action, 2, entry, 2, reason, 8, position, 8, position_by, 8, order, 8, volume, 8, closed, 8, price,
+            *optional[1], *optional[2], 8, size, 2, digits, 8, profit, 8, swap, 8, commission, 8, fee, 8, at_us,
+            8, recorded_us, len(raw),
+        )
+        + raw
+    )  # fmt: skip

@@ -10,12 +10,12 @@ from django.db import transaction
 from access.services import record_audit
 from access.types import Actor
 from core import copying
-from mt4bridge.types import BadRow, DealRow, GroupRow, SymbolRow
+from mt4bridge.types import BadRow, DealRow
 from trading.cursor import lock_cursor
 from trading.errors import LotFactorInvalid, LotFactorIsSet, SymbolIsClassified
 from trading.models import Deal, DealCursor, FxRate, HeldDeal, MtGroup, Symbol, SymbolGroup
-from trading.recording import COPY_COLUMNS, Held, Sorted, load_names, load_stored, pack, sort_rows
-from trading.types import DealKey, RecordOutcome, Stored
+from trading.recording import COPY_COLUMNS, Held, Names, Sorted, load_names, load_stored, pack, sort_rows
+from trading.types import DealContent, DealKey, RecordOutcome, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Reading:
     recorded_until: datetime | None = None  # everything before it has been read; None: leave the cursor's
     gone: Collection[DealKey] = ()  # stored deals that the server was asked for and no longer has
     swept: bool = False  # the longer overlap was read
+    names: Names | None = None  # what is known of logins and symbols, when a window is read in several steps
 
 
 @transaction.atomic
@@ -36,12 +37,13 @@ def record_deals(*, server_id: int, version: int, reading: Reading, now: datetim
 
     :raises CursorBusy, CursorMoved: another worker walks this server."""
     cursor = lock_cursor(server_id=server_id, version=version)
-    found = sort_rows(reading.rows, load_names(server_id=server_id, rows=reading.rows))
+    names = load_names(server_id=server_id, rows=reading.rows, names=reading.names)
+    found = sort_rows(reading.rows, names)
     stored = load_stored(server_id=server_id, tickets={key.ticket for key in (*found.deals, *reading.gone)})
     new, revised, packed = _changes(server_id, found, stored, now)
     gone = _deletions(server_id, reading.gone, stored, now)
     if packed or gone:
-        copying.copy_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=[*packed, *gone])
+        copying.copy_whole_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=[*packed, *gone])
     held = _keep_held(server_id, found, now)
     _move(cursor, reading, new=new, now=now)
     return RecordOutcome(new=new, revised=revised, deleted=len(gone), held=held, version=cursor.version)
@@ -52,8 +54,8 @@ def _changes(
 ) -> tuple[int, int, list[bytes]]:
     """Return (new deals, revised deals, packed rows), in the order (deal time, ticket, leg)."""
     packed, new = [], 0
-    for key, content in sorted(found.deals.items(), key=lambda item: (item[1].deal_at, item[0])):
-        before = stored.get(key)
+    for key, content in sorted(found.deals.items(), key=_time_and_ticket):
+        before = stored.get(key) if stored else None
         if before and not before.deleted and before.content == content:
             continue
         revision = before.revision + 1 if before else 0
@@ -62,6 +64,11 @@ def _changes(
             pack(server_id=server_id, key=key, revision=revision, deleted=False, content=content, recorded_at=now)
         )
     return new, len(packed) - new, packed
+
+
+def _time_and_ticket(item: tuple[DealKey, DealContent]) -> tuple[datetime, int, int]:
+    key, content = item
+    return content.deal_at, key.ticket, key.leg
 
 
 def _deletions(
@@ -86,8 +93,10 @@ def _keep_held(server_id: int, found: Sorted, now: datetime) -> int:
     """Write rows that must wait, and close the wait of those that became deals; return how many are new.
 
     A row that would revise a stored deal and cannot is held too: the stored one stands until it is released."""
-    tickets = {key.ticket for key in (*found.deals, *found.held)}
-    rows = HeldDeal.objects.filter(server_id=server_id, released_at__isnull=True, ticket__in=tickets)
+    rows = HeldDeal.objects.filter(server_id=server_id, released_at__isnull=True)
+    if not found.held and not rows.exists():
+        return 0
+    rows = rows.filter(ticket__in={key.ticket for key in (*found.deals, *found.held)})
     waiting = {DealKey(row.ticket, row.leg): row for row in rows}
     HeldDeal.objects.filter(pk__in=[row.pk for key, row in waiting.items() if key in found.deals]).update(
         released_at=now
@@ -145,35 +154,6 @@ def close_vanished_held(*, server_id: int, keys: Collection[DealKey], now: datet
         HeldDeal.objects.filter(server_id=server_id, ticket=key.ticket, leg=key.leg, released_at__isnull=True).update(
             released_at=now, detail="the server no longer has this deal"
         )
-
-
-@transaction.atomic
-def sync_groups(*, server_id: int, rows: Sequence[GroupRow]) -> int:
-    """Add groups of the MT server that are new here, without a lot factor; return how many."""
-    known = set(MtGroup.objects.filter(server_id=server_id).values_list("name", flat=True))
-    fresh = [
-        MtGroup(server_id=server_id, name=row.name, currency=row.currency, currency_digits=row.currency_digits)
-        for row in rows if row.name not in known
-    ]  # fmt: skip
-    MtGroup.objects.bulk_create(fresh)
-    return len(fresh)
-
-
-@transaction.atomic
-def sync_symbols(*, server_id: int, rows: Sequence[SymbolRow]) -> int:
-    """Add symbols of the MT server that are new here, unclassified; return how many.
-
-    Deals that were held because a symbol was unknown are taken by the walker's next round."""
-    known = set(Symbol.objects.filter(server_id=server_id).values_list("name", flat=True))
-    fresh = [
-        Symbol(
-            server_id=server_id, name=row.name, contract_size_e8=row.contract_size_e8, digits=row.digits,
-            quote_currency=row.currency_profit,
-        )
-        for row in rows if row.name not in known
-    ]  # fmt: skip
-    Symbol.objects.bulk_create(fresh)
-    return len(fresh)
 
 
 @transaction.atomic

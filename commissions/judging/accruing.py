@@ -130,7 +130,7 @@ def _members(chains: Sequence[int], book: Book) -> list[CpaMember | None]:
 def _events(rows: Rows, book: Book, clients: Mapping[int, _Client], owners: Sequence[int]) -> list[CpaEvent]:
     """Return each row as an event; closing deals of a group without a lot factor close lots that nobody knows."""
     names = ("root", "account", "at_us", "action", "entry", "volume_e8", "profit_e8", "ticket", "leg")
-    groups = book.group_of[book.place(rows["account"])].tolist()
+    groups = book.groups_at(rows).tolist()
     servers = dict(TradingAccount.objects.filter(pk__in=set(rows["account"].tolist())).values_list("pk", "server_id"))
     reversals = read_histories(rows[rows["entry"] == INOUT])
     found = []

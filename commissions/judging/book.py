@@ -53,17 +53,31 @@ class Book:
     zone: ZoneInfo
     lookup: Lookup  # of the account ids
     client_of: Int64s
-    group_of: Int64s
+    group_of: Int64s  # the group of each account now
+    former: Rows  # groups that some of the accounts were in before, the latest first
 
     def place(self, accounts: Int64s) -> Int64s:
         """Return where each account stands in the account columns."""
         return self.lookup.places(accounts)
+
+    def groups_at(self, rows: Rows) -> Int64s:
+        """Return the MT group that the account of each deal was in at the deal's own time."""
+        groups = self.group_of[self.place(rows["account"])]
+        for former in self.former:
+            mine = (rows["account"] == former["account"]) & (rows["at_us"] < former["until_us"])
+            groups[mine] = former["mt_group"]
+        return groups
 
 
 _ACCOUNT_COLUMNS = (
     Column("account", "a.id"),
     Column("client", "a.client_id"),
     Column("mt_group", "a.mt_group_id"),
+)
+_FORMER_COLUMNS = (
+    Column("account", "f.account_id"),
+    Column("mt_group", "f.mt_group_id"),
+    Column("until_us", "f.until", "timestamptz"),
 )
 
 
@@ -78,6 +92,11 @@ def open_book(rows: Rows, *, known: Memory | None = None) -> Book:
     ids, _inverse = distinct(rows["account"])
     accounts = read_columns(
         _ACCOUNT_COLUMNS, "FROM trading_tradingaccount a WHERE a.id = ANY(%s) ORDER BY a.id", [ids.tolist()]
+    )
+    former = read_columns(
+        _FORMER_COLUMNS,
+        "FROM trading_formergroup f WHERE f.account_id = ANY(%s) ORDER BY f.account_id, f.until DESC",
+        [ids.tolist()],
     )
     version = network_version()
     snapshot = _snapshot(known, version, accounts["client"], accounts["account"])
@@ -94,6 +113,7 @@ def open_book(rows: Rows, *, known: Memory | None = None) -> Book:
         lookup=Lookup(accounts["account"].copy()),
         client_of=accounts["client"].copy(),
         group_of=accounts["mt_group"].copy(),
+        former=former,
     )
 
 

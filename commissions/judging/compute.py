@@ -164,7 +164,7 @@ def _scope(rows: Rows, chain: Int64s, book: Book) -> _Scope:
 def _cells_of(rows: Rows, chain: Int64s, book: Book) -> Int64s:
     """Return the number of each deal's cell; deals of one shape, symbol, MT group and kind share it."""
     shape = np.array([each.shape.number for each in book.chains.chains], dtype=np.int64)[chain]
-    group = book.group_of[book.place(rows["account"])]
+    group = book.groups_at(rows)
     symbols, symbol = distinct(rows["symbol"])
     groups, group_place = distinct(group)
     kind = (rows["entry"] != IN).astype(np.int64)
@@ -214,7 +214,7 @@ def _measured(scope: _Scope, cells: FlatCells, book: Book) -> tuple[Bools, Measu
 def _by_formula(rows: Rows, number: Int64s, book: Book) -> Iterator[tuple[Formula, Int64s]]:
     """Yield each formula with the deals that it measures, the currencies named; number -1 has none."""
     symbols, symbol = distinct(rows["symbol"])
-    groups, group = distinct(book.group_of[book.place(rows["account"])])
+    groups, group = distinct(book.groups_at(rows))
     quotes = [book.symbols[pk].quote_currency if pk in book.symbols else "USD" for pk in symbols.tolist()]
     accounts = [book.groups[pk].currency for pk in groups.tolist()]
     quote = np.array([quotes.index(each) for each in quotes], dtype=np.int64)[symbol]
@@ -238,7 +238,7 @@ def _may_be_linear(rows: Rows, cell: Int64s, formula: Int64s, cells: FlatCells) 
 
 def _has_lot_factor(rows: Rows, book: Book) -> Bools:
     """Return which deals have one; the others wait, each with its own note: that is the exact path's work."""
-    ids, which = distinct(book.group_of[book.place(rows["account"])])
+    ids, which = distinct(book.groups_at(rows))
     return np.array([book.groups[pk].lot_factor is not None for pk in ids.tolist()], dtype=np.bool_)[which]
 
 
@@ -293,5 +293,5 @@ def _lots(rows: Rows, book: Book) -> Int64s:
 
 def _lot_factors(rows: Rows, book: Book) -> tuple[Int64s, list[Fraction]]:
     """Return which lot factor each deal takes, and the factors; 0 for an unknown one."""
-    ids, which = distinct(book.group_of[book.place(rows["account"])])
+    ids, which = distinct(book.groups_at(rows))
     return which, [book.groups[pk].lot_factor or Fraction(0) for pk in ids.tolist()]

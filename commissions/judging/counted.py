@@ -63,7 +63,7 @@ class Counter:
             for name in ("root", "entry", "reason", "volume_e8", "price_e8", "contract_size_e8", "symbol", "at_us")
         }
         self._places = book.place(rows["account"])
-        self._groups = book.group_of[self._places].tolist()
+        self._groups = book.groups_at(rows).tolist()
         self._histories = self._read_histories(versions)
         self._passing: dict[tuple[int, int, bool, int, int], bool] = {}
 

@@ -90,7 +90,7 @@ def judge_deal(
 
 def deal_facts(row: np.void, histories: Histories, book: Book) -> DealFacts:
     """Return the facts of one deal with its parts from the position's history."""
-    group = book.groups[int(book.group_of[int(book.place(row["account"]))])]
+    group = book.groups[_group_at(row, book)]
     symbol = book.symbols.get(int(row["symbol"]), _NO_SYMBOL)
     bid, ask = int(row["bid_e8"]), int(row["ask_e8"])
     root = int(row["root"])
@@ -114,6 +114,15 @@ def deal_facts(row: np.void, histories: Histories, book: Book) -> DealFacts:
         swap=_units(row["swap_e8"]),
         is_second_close_by=root in histories.second,
     )
+
+
+def _group_at(row: np.void, book: Book) -> int:
+    """Return the MT group of one deal's account at the deal's own time."""
+    group = int(book.group_of[int(book.place(row["account"]))])
+    for former in book.former:
+        if former["account"] == row["account"] and row["at_us"] < former["until_us"]:
+            group = int(former["mt_group"])
+    return group
 
 
 def _parts_alone(row: np.void) -> tuple[Part, ...]:
@@ -152,7 +161,7 @@ def _too_large(lines: list[ExactLine]) -> ExactResult:
 def _wait(result: ChainResult, row: np.void, book: Book) -> Wait | None:
     verdicts = {outcome.verdict for outcome in result.outcomes}
     if Verdict.UNKNOWN_LOT_FACTOR in verdicts:
-        return Wait(int(book.group_of[int(book.place(row["account"]))]), ())
+        return Wait(_group_at(row, book), ())
     if Verdict.NO_FX_RATE in verdicts:
         return Wait(0, tuple(sorted(book.rates.misses)))
     return None

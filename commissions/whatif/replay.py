@@ -164,7 +164,7 @@ def _facts(rows: Rows, judged: Judged, book: Book) -> _Facts:
     group_of_symbol = {pk: row.group_id for pk, row in book.symbols.items()}
     symbols, place = np.unique(rows["symbol"][order], return_inverse=True)
     groups = np.array([group_of_symbol.get(pk, 0) for pk in symbols.tolist()], dtype=np.int64)
-    return _Facts(root, groups[place], book.group_of[book.place(rows["account"][order])], leaf)
+    return _Facts(root, groups[place], book.groups_at(rows[order]), leaf)
 
 
 def _add_revenue(earned: Judged, facts: _Facts, month: str, tally: Tally) -> None:

@@ -108,7 +108,7 @@ def connect_server(*, simulator: SimulatorAddress, now: datetime) -> TradingServ
         history_from=simulator.history_from, actor=_ACTOR, now=now,
     )  # fmt: skip
     gateway = open_gateway(server)
-    sync_configuration(server=server, gateway=gateway)
+    sync_configuration(server=server, gateway=gateway, now=now)
     _classify(server, now)
     _publish_rates()
     return gateway

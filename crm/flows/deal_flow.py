@@ -3,6 +3,7 @@
 Each step reads outside any transaction and writes in one, which locks the server's cursor and checks that it has
 not moved (docs/concepts.md, "The walk of a deal")."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,14 +19,22 @@ from mt4bridge.types import BadRow, DealRow, TradingServer
 from tenancy.context import current_schema
 from trading.cursor import get_cursor, mark_complete
 from trading.queries import logins_of, missing_keys, release_keys
+from trading.recording import Names
 from trading.services import Reading, close_vanished_held, record_deals
+from trading.sync.queries import is_paused
+from trading.sync.services import begin_backfill, end_backfill, note_backfill, note_rows
 from trading.types import DealKey, RecordOutcome
 
 # Every round reads this much again, since deals commit late on the MT server; what is older is read again within a
 # minute, for edits and deletions and for what commits later still: `crm.flows.sweeping`.
 OVERLAP = timedelta(seconds=5)
 AHEAD = timedelta(minutes=1)  # read past the server's clock: it tells whole seconds
-BACKFILL_STEP = timedelta(days=92)  # one step of a first read; the cursor moves after each
+# A first read, or one after a long silence, goes in steps; the cursor moves after each.
+BACKFILL_FROM = timedelta(hours=6)  # a shorter past is read at once
+FIRST_STEP, SHORTEST_STEP, LONGEST_STEP = timedelta(days=2), timedelta(minutes=15), timedelta(days=92)
+STEP_DEALS = 40_000  # a step aims at no more
+BACKFILL_DEALS = 200_000  # so many deals are judged before more are read
+BACKFILL_SECONDS = 90.0  # a round's share; tasks end after 300
 JUDGE_BATCH = 200_000
 
 
@@ -74,11 +83,15 @@ def walk(*, server: MtServer, gateway: TradingServer, now: datetime) -> WalkOutc
     :raises BridgeError: the server could not be read; what was read before it is stored and judged next time.
     :raises CursorBusy, CursorMoved: another walker is at work."""
     outcome = WalkOutcome()
+    if is_paused(server.pk):
+        outcome.judged = judge_all(server_id=server.pk, now=now)
+        return outcome
     try:
         read_new(server=server, gateway=gateway, now=now, outcome=outcome)
     except BridgeError:
         judge_all(server_id=server.pk, now=now)  # moves, plans and late rates do not wait for the server
         raise
+    note_rows(server_id=server.pk, new=outcome.new, now=now)
     outcome.judged = judge_all(server_id=server.pk, now=now)
     if sweep(server=server, gateway=gateway, now=now, outcome=outcome):
         outcome.judged += judge_all(server_id=server.pk, now=now)
@@ -104,16 +117,51 @@ def read_new(*, server: MtServer, gateway: TradingServer, now: datetime, outcome
     cursor = get_cursor(server.pk)
     # In the hour that a server's clock repeats in autumn it goes back: then its present is read, not what was ahead.
     read_until = min(cursor.recorded_until or server.history_from, server_now)
-    while server_now - read_until > BACKFILL_STEP:
-        step_end = read_until + BACKFILL_STEP
-        window = Window(since=read_until - OVERLAP, until=step_end, read_to=step_end)
-        _read_window(server, gateway, window, outcome=outcome, now=now)
-        read_until = step_end
+    if server_now - read_until > BACKFILL_FROM:
+        if not _backfill(server, gateway, read_until, server_now, outcome=outcome, now=now):
+            return
+        read_until = get_cursor(server.pk).recorded_until or read_until
+    else:
+        end_backfill(server_id=server.pk, now=now)
     deep = cursor.swept_at is None or now - cursor.swept_at >= sweeping.CYCLE
     since = read_until - (sweeping.DEPTH if deep else OVERLAP)
     window = Window(since=since, until=server_now, read_to=server_now + AHEAD, swept=deep)
     _read_window(server, gateway, window, outcome=outcome, now=now)
     _release(server, gateway, outcome=outcome, now=now)
+
+
+def _backfill(
+    server: MtServer,
+    gateway: TradingServer,
+    read_until: datetime,
+    server_now: datetime,
+    *,
+    outcome: WalkOutcome,
+    now: datetime,
+) -> bool:
+    """Read a long past in steps; return whether its end was reached. The rest is for the next round.
+
+    A step that brings few deals is followed by a longer one. After so many deals, or when staff pause it, the round
+    ends here: what was stored is judged before more is read, and the cursor says where to go on."""
+    begin_backfill(server_id=server.pk, since=read_until, now=now)
+    step, stop_at = FIRST_STEP, time.monotonic() + BACKFILL_SECONDS
+    while server_now - read_until > BACKFILL_FROM:
+        if outcome.new >= BACKFILL_DEALS or time.monotonic() > stop_at or is_paused(server.pk):
+            return False
+        before = outcome.new
+        step_end = min(read_until + step, server_now)
+        window = Window(since=read_until - OVERLAP, until=step_end, read_to=step_end)
+        _read_window(server, gateway, window, outcome=outcome, now=now)
+        note_backfill(server_id=server.pk, rows=outcome.new - before)
+        step = _next_step(step, outcome.new - before)
+        read_until = step_end
+    return True
+
+
+def _next_step(step: timedelta, deals: int) -> timedelta:
+    if deals < STEP_DEALS // 4:
+        return min(step * 2, LONGEST_STEP)
+    return max(step / 2, SHORTEST_STEP) if deals > STEP_DEALS else step
 
 
 def sweep(*, server: MtServer, gateway: TradingServer, now: datetime, outcome: WalkOutcome) -> bool:
@@ -159,9 +207,10 @@ def _read_window(
     cursor = get_cursor(server.pk)
     version, known_until = cursor.version, cursor.recorded_until
     seen: set[DealKey] = set()
+    names = Names()
     for rows in gateway.deals(since=window.since, until=window.read_to):
         seen.update(_keys_before(rows, known_until))
-        step = record_deals(server_id=server.pk, version=version, reading=Reading(rows=rows), now=now)
+        step = record_deals(server_id=server.pk, version=version, reading=Reading(rows=rows, names=names), now=now)
         version = step.version
         outcome.add(step)
     edge = min(known_until, window.until) if known_until else window.since
@@ -183,17 +232,24 @@ def _keys_before(rows: list[DealRow | BadRow], known_until: datetime | None) -> 
 def _look_for_missing(
     server: MtServer, gateway: TradingServer, *, since: datetime, until: datetime, seen: set[DealKey]
 ) -> tuple[list[DealKey], list[DealRow | BadRow]]:
-    """Ask the server by ticket for stored deals that the window did not bring: (gone, found elsewhere).
+    """Ask the server by ticket for stored deals that the window did not bring: (gone, found elsewhere)."""
+    missing = missing_keys(server_id=server.pk, since=since, until=until, seen=seen)
+    return ask_for_missing(gateway, server_id=server.pk, missing=missing)
+
+
+def ask_for_missing(
+    gateway: TradingServer, *, server_id: int, missing: list[DealKey]
+) -> tuple[list[DealKey], list[DealRow | BadRow]]:
+    """Ask the server for deals by ticket: (gone, found).
 
     A deal whose account is not on the server any more is kept: archived accounts take their history out of the
     lists, and nobody's rebate is taken back for that."""
-    missing = missing_keys(server_id=server.pk, since=since, until=until, seen=seen)
     if not missing:
         return [], []
     found = gateway.deals_by_ticket({key.ticket for key in missing})
     there = {DealKey(row.ticket, row.leg) for row in found if row.ticket is not None}
     absent = [key for key in missing if key not in there]
-    logins = logins_of(server_id=server.pk, keys=absent)
+    logins = logins_of(server_id=server_id, keys=absent)
     alive = {state.login for state in gateway.account_states(set(logins.values()))} if logins else set()
     return [key for key in absent if logins[key] in alive], found
 

@@ -3,50 +3,23 @@
 Compared are numbers and sums for each account and day, in slices, so that memory does not grow with the history; only
 where they differ are tickets looked at. It never repairs anything: each difference is a line for a person."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
-
-from django.db import connection
 
 from commissions.proof.enums import Rule
 from commissions.proof.models import ProofRun
 from commissions.proof.types import MOST_OF_A_RULE, Finding, Report
 from commissions.verify import SAMPLE, prove, record_proof, start_proof
+from crm.flows.listing import Listing, Sums, differing_logins, held_keys, stored_deals
 from mt4bridge.errors import BridgeError
 from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
-from mt4bridge.types import BadRow, DealRow, TradingServer
+from mt4bridge.types import TradingServer
 from trading.cursor import get_cursor
-from trading.models import HeldDeal
-from trading.queries import LIVE_SQL
 from trading.types import DealKey
 
 SLICE = timedelta(days=1)
 EVERY_NIGHT = timedelta(days=40)  # how far back each night compares; --since compares from any day on
-_US = timedelta(microseconds=1)
-
-
-class Sums(NamedTuple):
-    """What is compared of an account's day: number of deals and sums in 1e-8 units, of which any edit changes one."""
-
-    deals: int
-    volume: int
-    price: int
-    profit: int
-    charges: int
-    seconds: int  # of the times within the slice
-
-
-@dataclass(slots=True)
-class _Slice:
-    """The server's rows of one slice by account: sums, and the figures of each deal."""
-
-    since: datetime
-    deals: dict[int, dict[DealKey, Sums]] = field(default_factory=lambda: defaultdict(dict))
-    unread: set[DealKey] = field(default_factory=set)
 
 
 def prove_broker(
@@ -87,80 +60,27 @@ def compare_server(
     start = since
     while start < until and len(found) < MOST_OF_A_RULE:
         end = min(start + SLICE, until)
-        listed = _listed(gateway.deals(since=start, until=end), start)
-        found += _differences(server, listed, start, end)
+        listing = Listing(start)
+        for rows in gateway.deals(since=start, until=end):
+            listing.add(rows)
+        found += _differences(server, listing, end)
         report.checked["server_days"] = report.checked.get("server_days", 0) + 1
-        report.checked["server_deals"] = report.checked.get("server_deals", 0) + sum(map(len, listed.deals.values()))
+        report.checked["server_deals"] = report.checked.get("server_deals", 0) + sum(map(len, listing.deals.values()))
         start = end
     return found[:MOST_OF_A_RULE]
 
 
-def _listed(lists: Iterable[list[DealRow | BadRow]], since: datetime) -> _Slice:
-    listed = _Slice(since)
-    for rows in lists:
-        for row in rows:
-            if isinstance(row, BadRow):
-                if row.ticket is not None:
-                    listed.unread.add(DealKey(row.ticket, row.leg))
-                continue
-            listed.deals[row.login][DealKey(row.ticket, row.leg)] = Sums(
-                1, row.volume_e8, row.price_e8, row.profit_e8, row.swap_e8 + row.commission_e8 + row.fee_e8,
-                (row.deal_at - since) // _US,
-            )  # fmt: skip
-    return listed
+def _differences(server: MtServer, listing: Listing, until: datetime) -> list[Finding]:
+    wrong = differing_logins(server_id=server.pk, listing=listing, until=until)
+    held = held_keys(server.pk) | listing.unread if wrong else set()
+    return [finding for login in wrong for finding in _of_login(server, listing, login, until, held)]
 
 
-_STORED = f"""SELECT a.login, count(*), sum(d.volume_e8), sum(d.price_e8), sum(d.profit_e8),
-        sum(d.swap_e8 + d.commission_e8 + d.fee_e8),
-        sum(round(extract(epoch FROM d.deal_at - %(since)s) * 1000000))
-    FROM trading_deal d JOIN trading_tradingaccount a ON a.id = d.account_id
-    WHERE d.server_id = %(server)s AND d.deal_at >= %(since)s AND d.deal_at < %(until)s
-        AND {LIVE_SQL.format(alias="d")}
-    GROUP BY a.login"""  # noqa: S608 -- own text
-_STORED_DEALS = f"""SELECT d.ticket, d.leg, 1, d.volume_e8, d.price_e8, d.profit_e8,
-        d.swap_e8 + d.commission_e8 + d.fee_e8,
-        round(extract(epoch FROM d.deal_at - %(since)s) * 1000000),
-        (SELECT r.id FROM trading_deal r WHERE r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg
-            AND r.revision = 0)
-    FROM trading_deal d JOIN trading_tradingaccount a ON a.id = d.account_id
-    WHERE d.server_id = %(server)s AND a.login = %(login)s AND d.deal_at >= %(since)s AND d.deal_at < %(until)s
-        AND {LIVE_SQL.format(alias="d")}
-    ORDER BY d.ticket, d.leg"""  # noqa: S608 -- own text
-
-
-def _differences(server: MtServer, listed: _Slice, since: datetime, until: datetime) -> list[Finding]:
-    params = {"server": server.pk, "since": since, "until": until}
-    with connection.cursor() as cursor:
-        cursor.execute(_STORED, params)
-        stored = {row[0]: Sums(*map(int, row[1:])) for row in cursor.fetchall()}
-    wrong = [
-        login
-        for login in sorted(stored.keys() | listed.deals.keys())
-        if stored.get(login) != _total(listed.deals.get(login, {}).values())
-    ]
-    held = _held_keys(server.pk) | listed.unread if wrong else set()
-    return [finding for login in wrong for finding in _of_login(server, listed, {**params, "login": login}, held)]
-
-
-def _total(deals: Iterable[Sums]) -> Sums | None:
-    columns = list(zip(*deals, strict=True))
-    return Sums(*(sum(column) for column in columns)) if columns else None
-
-
-def _held_keys(server_id: int) -> set[DealKey]:
-    rows = HeldDeal.objects.filter(server_id=server_id, released_at__isnull=True).order_by()
-    return {DealKey(ticket, leg) for ticket, leg in rows.values_list("ticket", "leg")}
-
-
-def _of_login(server: MtServer, listed: _Slice, params: dict[str, object], held: set[DealKey]) -> Iterator[Finding]:
+def _of_login(server: MtServer, listing: Listing, login: int, until: datetime, held: set[DealKey]) -> Iterator[Finding]:
     """Yield what differs of one account's slice, ticket by ticket."""
-    login = params["login"]
-    there = listed.deals.get(login, {}) if isinstance(login, int) else {}
-    with connection.cursor() as cursor:
-        cursor.execute(_STORED_DEALS, params)
-        rows = cursor.fetchall()
-    here = {DealKey(row[0], row[1]): (Sums(*map(int, row[2:8])), row[8]) for row in rows}
-    where = f"{server.name}, account {login}, {listed.since:%Y-%m-%d}"
+    there = listing.deals.get(login, {})
+    here = stored_deals(server_id=server.pk, login=login, since=listing.since, until=until)
+    where = f"{server.name}, account {login}, {listing.since:%Y-%m-%d}"
     for key in sorted(there.keys() | here.keys()):
         if key in held:
             continue
@@ -168,11 +88,12 @@ def _of_login(server: MtServer, listed: _Slice, params: dict[str, object], held:
         if key not in here:
             yield Finding(Rule.NOT_STORED, name)
         elif key not in there:
-            yield Finding(Rule.NOT_ON_SERVER, name, here[key][1])
-        elif there[key] != here[key][0]:
-            yield Finding(Rule.DIFFERS, f"{name}: {_told(here[key][0], there[key])}"[:300], here[key][1])
+            yield Finding(Rule.NOT_ON_SERVER, name, here[key].root)
+        elif there[key] != here[key].sums:
+            yield Finding(Rule.DIFFERS, f"{name}: {told(here[key].sums, there[key])}"[:300], here[key].root)
 
 
-def _told(here: Sums, there: Sums) -> str:
+def told(here: Sums, there: Sums) -> str:
+    """Say in figures what differs."""
     pairs = zip(Sums._fields, here, there, strict=True)
     return ", ".join(f"{name} {mine} here, {theirs} there" for name, mine, theirs in pairs if mine != theirs)

@@ -4,7 +4,6 @@ import logging
 import time
 import traceback
 import uuid
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from django.utils import timezone
 from access.services import expire_approvals, sweep_sign_in_attempts
 from commissions.settlement.round import settle_round
 from core import jobs
-from crm.flows import account_flow, deal_flow, level_flow, proof_flow
+from crm.flows import account_flow, comparing_flow, deal_flow, level_flow, proof_flow
 from ib.queries import verify_network
 from ledger.verify import verify_ledger
 from mt4bridge.errors import BridgeError, RoundFailed
@@ -27,10 +26,11 @@ from mt4bridge.types import TradingServer
 from tenancy.context import each_broker
 from tenancy.tasks import BrokerTask, PlatformTask
 from trading.errors import CursorBusy, CursorMoved
+from trading.sync.enums import RunKind
+from trading.sync.queries import unfinished_runs
 
 logger = logging.getLogger(__name__)
 
-RESCAN = timedelta(days=14)
 PROOF_SECONDS = 3 * 3600
 FOLLOW_S = 0.8  # so long a task stays with a server that brings new deals; then comes the next ring
 PAUSE_S = 0.1
@@ -65,20 +65,61 @@ def refresh_accounts(*, server_id: int, **_: Any) -> None:
                 logger.info("the accounts could not be read", extra={"server_id": server_id})
 
 
+@shared_task(base=BrokerTask, name="crm.flows.tasks.sync_structure")
+def sync_structure(*, server_id: int, **_: Any) -> None:
+    """Read groups, symbols and accounts of one server when it is time to, and check its clock."""
+    server = MtServer.objects.get(pk=server_id)
+    with deal_flow.alone_at(f"structure:{server_id}") as alone:
+        if alone:
+            try:
+                account_flow.sync_when_due(server=server, gateway=open_gateway(server), now=timezone.now())
+            except BridgeError:  # the walker meets the same trouble, and notes it
+                logger.info("the structure could not be read", extra={"server_id": server_id})
+
+
+@shared_task(base=PlatformTask, name="crm.flows.tasks.wake_structure")
+def wake_structure(**_: Any) -> None:
+    """Ring for what changes seldom on every server, and for the comparisons that are under way."""
+    now = timezone.now()
+    for _broker in each_broker(reason="each broker's servers change their groups, symbols and accounts"):
+        for server_id in servers_to_contact(now=now):
+            sync_structure.apply_async(kwargs={"server_id": server_id}, expires=30)
+            if unfinished_runs(server_id):
+                compare_server.apply_async(kwargs={"server_id": server_id}, expires=30)
+
+
+@shared_task(base=BrokerTask, name="crm.flows.tasks.compare_server")
+def compare_server(*, server_id: int, **_: Any) -> None:
+    """Do a piece of the comparisons of one server that are under way; deals do not wait for it."""
+    server = MtServer.objects.get(pk=server_id)
+    with deal_flow.alone_at(f"compare:{server_id}") as alone:
+        if alone:
+            try:
+                comparing_flow.go_on(server=server, gateway=open_gateway(server), clock=timezone.now)
+            except BridgeError:  # the next piece begins where this one broke off
+                logger.info("a comparison broke off", extra={"server_id": server_id})
+            except (CursorBusy, CursorMoved):
+                logger.info("the walker was faster than a comparison", extra={"server_id": server_id})
+
+
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_rescans")
 def wake_rescans(**_: Any) -> None:
-    """Ring for a nightly second look at the last days of every server."""
+    """Begin the nightly comparison of every server: the last days by count and sums, and the balances."""
+    _begin(RunKind.NIGHTLY, RunKind.BALANCES)
+
+
+@shared_task(base=PlatformTask, name="crm.flows.tasks.wake_months")
+def wake_months(**_: Any) -> None:
+    """Begin the monthly comparison of every server: its whole history by tickets."""
+    _begin(RunKind.MONTHLY)
+
+
+def _begin(*kinds: RunKind) -> None:
     now = timezone.now()
-    for _broker in each_broker(reason="each broker's servers are read again every night"):
-        for server_id in servers_to_contact(now=now):
-            rescan_server.apply_async(kwargs={"server_id": server_id})
-
-
-@shared_task(base=BrokerTask, name="crm.flows.tasks.rescan_server")
-def rescan_server(*, server_id: int, **_: Any) -> None:
-    """Read the last days of one server again and judge what changed."""
-    since = timezone.now() - RESCAN
-    _with_gateway(server_id, lambda **call: deal_flow.rescan(since=since, **call))
+    for _broker in each_broker(reason="each broker's servers are compared with the store"):
+        for server in MtServer.objects.filter(is_active=True).order_by("pk"):
+            for kind in kinds:
+                comparing_flow.begin(server=server, kind=kind, now=now)
 
 
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_proofs")
@@ -172,6 +213,7 @@ def _failed(error: Exception, reference: str) -> RoundFailed:
 
 def _follow(*, server: MtServer, gateway: TradingServer, **_: Any) -> None:
     """Walk again and again while deals come in: their judgement does not wait for the clock's next ring."""
+    account_flow.introduce(server=server, gateway=gateway, now=timezone.now())
     stop_at = time.monotonic() + FOLLOW_S
     while deal_flow.walk(server=server, gateway=gateway, now=timezone.now()).new:
         if time.monotonic() + PAUSE_S >= stop_at:

@@ -33,7 +33,7 @@ def test_every_difference_with_the_server_is_a_line_and_nothing_is_repaired(brok
     with simulator(tmp_path) as address:
         server = server_at(address)
         gateway = open_gateway(server)
-        account_flow.sync_configuration(server=server, gateway=gateway)
+        account_flow.sync_configuration(server=server, gateway=gateway, now=timezone.now())
         tasks._with_gateway(server.pk, deal_flow.walk)
         known, unknown = sorted({row.login for row in HeldDeal.objects.all() if row.login})
         make_account(make_mt_group(server, "proof"), known)

@@ -16,7 +16,8 @@ from trading.cursor import get_cursor
 from trading.errors import CursorMoved
 from trading.models import Deal, HeldDeal
 from trading.queries import book_summaries, live_deals, missing_keys, release_keys
-from trading.services import Reading, ask_release, close_vanished_held, record_deals, sync_symbols
+from trading.services import Reading, ask_release, close_vanished_held, record_deals
+from trading.sync.structure import sync_symbols
 from trading.types import BookSummary, DealKey, RecordOutcome
 
 pytestmark = pytest.mark.unit
@@ -215,6 +216,6 @@ def test_a_new_symbol_of_the_server_releases_what_waited_for_it(server: MtServer
     record(server, deal_row(1, symbol="XAUUSD"), deal_row(2, symbol="XAGUSD"), now=now)
     gold = SymbolRow("XAUUSD", "Metals\\XAUUSD", 100 * LOT, 2, "XAU", "USD")
 
-    added = sync_symbols(server_id=server.pk, rows=[gold])
+    added = sync_symbols(server_id=server.pk, rows=[gold], now=now)
 
     assert (added, release_keys(server_id=server.pk)) == (1, [DealKey(1, 0)])
