@@ -88,7 +88,7 @@ def make_server(pages: Pages, *, accounts: int) -> MtServer:
         Symbol(server=server, name=name, contract_size_e8=10**13, digits=5, quote_currency="USD") for name in SYMBOLS
     )
     group = MtGroup.objects.create(server=server, name="real", currency="USD", lot_factor=1)
-    client = Client.objects.create(code="C1", name="Bench", email="bench@example.org", created_at=NOW)
+    client = Client.objects.create(code="C100001", name="Bench", email="bench@example.org", created_at=NOW)
     TradingAccount.objects.bulk_create(
         TradingAccount(server=server, login=FIRST_LOGIN + n, client=client, mt_group=group, opened_at=BEGINNING)
         for n in range(accounts)

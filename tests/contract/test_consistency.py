@@ -222,7 +222,8 @@ def test_celery_schedule_is_the_documented_one() -> None:
 
 def _when(schedule: crontab | float) -> str:
     if isinstance(schedule, crontab):
-        return f"{schedule._orig_hour:02}:{schedule._orig_minute:02} UTC"
+        at = f"{schedule._orig_hour:02}:{schedule._orig_minute:02} UTC"
+        return at if schedule._orig_day_of_month == "*" else f"day {schedule._orig_day_of_month}, {at}"
     return f"every {schedule:g} s"
 
 

@@ -30,7 +30,7 @@ def found(report: Report) -> list[tuple[str, str]]:
 
 
 def test_every_difference_with_the_server_is_a_line_and_nothing_is_repaired(broker: Broker, tmp_path: Path) -> None:
-    with simulator(tmp_path) as address:
+    with simulator(tmp_path, "--days", "6") as address:
         server = server_at(address)
         gateway = open_gateway(server)
         account_flow.sync_configuration(server=server, gateway=gateway, now=timezone.now())

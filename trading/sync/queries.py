@@ -113,24 +113,25 @@ def backfill_of(server: MtServer, sync: ServerSync | None, cursor: DealCursor | 
         return None
     start = sync.backfill_from_at or server.history_from
     until = cursor.recorded_until if cursor else None
-    whole, done = now - start, (until or start) - start
-    share = max(0.0, min(1.0, done / whole)) if whole > timedelta(0) else 1.0
-    took = max((sync.paused_at or now) - sync.backfill_started_at, timedelta(seconds=1))
+    second = timedelta(seconds=1)
+    whole, done = max(now - start, second), max((until or start) - start, timedelta(0))
+    took = max((sync.paused_at or now) - sync.backfill_started_at, second)
+    moves = done >= second and sync.paused_at is None
     return Backfill(
-        percent=int(share * 100),
+        percent=min(100, 100 * (done // second) // (whole // second)),
         rows=sync.backfill_rows,
-        rows_per_s=int(sync.backfill_rows / took.total_seconds()),
-        left=took * ((1 - share) / share) if share > 0 and sync.paused_at is None else None,
+        rows_per_s=sync.backfill_rows // (took // second),
+        left=took * max(0, (whole - done) // second) // (done // second) if moves else None,
         read_until=until,
     )
 
 
-def deals_per_minute(sync: ServerSync | None, now: datetime) -> float:
-    """Return how many deals a minute were stored in the last minutes."""
+def deals_per_minute(sync: ServerSync | None, now: datetime) -> int:
+    """Return how many deals a minute were stored in the last minutes, rounded up."""
     if sync is None:
-        return 0.0
+        return 0
     first = int(now.timestamp()) // 60 - RATE_MINUTES
-    return sum(count for minute, count in sync.minutes if minute > first) / RATE_MINUTES
+    return -(-sum(count for minute, count in sync.minutes if minute > first) // RATE_MINUTES)
 
 
 def runs_of(server_id: int, *, limit: int = 20) -> list[SyncRun]:
