@@ -52,6 +52,7 @@ app.conf.update(
     beat_schedule={
         "wake-walkers": {"task": "crm.flows.tasks.wake_walkers", "schedule": 1.0, "options": {"expires": 2}},
         "run-jobs": {"task": "crm.flows.tasks.wake_jobs", "schedule": 10.0, "options": {"expires": 20}},
+        "wake-messages": {"task": "crm.flows.message_tasks.wake_messages", "schedule": 2.0, "options": {"expires": 4}},
         "wake-levels": {"task": "crm.flows.tasks.wake_levels", "schedule": 600.0, "options": {"expires": 600}},
         "wake-settlement": {"task": "crm.flows.tasks.wake_settlement", "schedule": 30.0, "options": {"expires": 30}},
         "wake-structure": {"task": "crm.flows.tasks.wake_structure", "schedule": 30.0, "options": {"expires": 30}},
@@ -63,3 +64,4 @@ app.conf.update(
 )
 app.set_default()
 app.autodiscover_tasks(["crm.flows"])
+app.autodiscover_tasks(["crm.flows"], related_name="message_tasks")

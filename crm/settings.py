@@ -44,6 +44,7 @@ KEEL_STATE_DIR = Path(env("KEEL_STATE_DIR", str(BASE_DIR / ".run")))
 KEEL_FIELD_KEY = env("KEEL_FIELD_KEY", hashlib.sha256(b"field|" + SECRET_KEY.encode()).hexdigest())
 KEEL_PG_DUMP = env("KEEL_PG_DUMP", "")
 KEEL_HTTPS = env_flag("KEEL_HTTPS")
+KEEL_PORT = env("KEEL_PORT", "")
 ALLOWED_HOSTS = [host for host in env("KEEL_ALLOWED_HOSTS", ".localhost,127.0.0.1").split(",") if host]
 
 KEEL_AS_OWNER = env_flag("KEEL_AS_OWNER")
@@ -62,6 +63,7 @@ TENANT_APPS = [
     "access",
     "ledger",
     "mt4bridge",
+    "notifications",
     "clients",
     "trading",
     "ib",
@@ -84,6 +86,7 @@ TENANT_MODEL = "tenancy.Broker"
 TENANT_DOMAIN_MODEL = "tenancy.Host"
 TENANT_LIMIT_SET_CALLS = False
 AUTH_USER_MODEL = "access.User"
+KEEL_RELAY_NETWORKS = [each for each in env("KEEL_RELAY_NETWORKS", "").split(",") if each]
 AUTHENTICATION_BACKENDS = ["access.backends.SessionBackend"]
 KEEL_PROXIES = int(env("KEEL_PROXIES", "0"))
 

@@ -80,6 +80,7 @@ def _demo_environment(checkout: Checkout, web_port: int) -> dict[str, str]:
     """Return what the demo's processes need beside the services: passwords are made once for each checkout."""
     return {
         "KEEL_PORT": str(web_port),
+        "KEEL_RELAY_NETWORKS": os.environ.get("KEEL_RELAY_NETWORKS", "127.0.0.0/8"),
         "KEEL_DEMO_PASSWORD": os.environ.get("KEEL_DEMO_PASSWORD") or generated_secret(checkout, "demo"),
         "KEEL_SIM_PASSWORD": generated_secret(checkout, "simulator"),
     }

@@ -1,0 +1,1 @@
+"""How a message leaves: over SMTP, or through an SMS gateway."""
