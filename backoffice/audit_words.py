@@ -36,6 +36,7 @@ ACTIONS: dict[str, Promise] = {
     "ib.move_client": gettext_lazy("Move a client to another IB"),
     "ib.place_clients": gettext_lazy("Place many clients at once"),
     "mt4bridge.register_server": gettext_lazy("Connect an MT server"),
+    "mt4bridge.test_server": gettext_lazy("Test the connection to an MT server"),
     "trading.create_symbol_group": gettext_lazy("Make a symbol group"),
     "trading.register_account": gettext_lazy("Link a trading account to its client"),
 }

@@ -80,6 +80,7 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
         Entry("ledger", icon="book-2", label=_("Ledger"), view="ledger", right="ledger.view_entry", short=_("Ledger")),
     )),
     (_("Set-up"), (
+        Entry("servers", icon="server", label=_("MT servers"), view="servers", right="mt4bridge.view_server"),
         Entry("proof", icon="shield-check", label=_("Nightly proof"), view="proof", right="commissions.view_rebate"),
         Entry("audit", icon="history", label=_("Audit trail"), view="audit", right="access.view_audit"),
     )),

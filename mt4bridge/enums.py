@@ -73,6 +73,8 @@ class ServerKind(models.TextChoices):
     """Which adapter reaches the server."""
 
     WEBAPI = "webapi", _("MT5 Web API")
+    MIRROR = "mirror", _("SQL mirror")
+    FILES = "files", _("Files only")
 
 
 class TlsMode(models.TextChoices):

@@ -39,6 +39,13 @@ def open_gateway(server: MtServer) -> TradingServer:
     return gateway
 
 
+def one_time_gateway(server: MtServer) -> TradingServer:
+    """Return a gateway that nobody else gets; the caller closes it.
+
+    :raises UnsupportedServer: no adapter for the server's kind."""
+    return _gateway(server)
+
+
 def close_gateways() -> None:
     """End all sessions of this process."""
     for gateway in _emptied():

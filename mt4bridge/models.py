@@ -17,9 +17,10 @@ class MtServer(models.Model):
     name = models.CharField(max_length=60, unique=True)
     platform = models.CharField(max_length=4, choices=Platform.choices, default=Platform.MT5)
     kind = models.CharField(max_length=20, choices=ServerKind.choices, default=ServerKind.WEBAPI)
-    address = models.CharField(max_length=255)  # host:port
-    manager_login = models.BigIntegerField()
+    address = models.CharField(max_length=255, blank=True, default="")  # host:port; "" when only files come
+    manager_login = models.BigIntegerField(default=0)  # 0 when the kind has none
     manager_password_sealed = models.TextField(editable=False)  # core.crypto; never shown, never logged
+    options = models.JSONField(default=dict)  # what one kind alone needs, texts by name; never a secret
     group_mask = models.CharField(max_length=200, default="*")  # which MT groups of the server are this broker's
     tls_mode = models.CharField(max_length=4, choices=TlsMode.choices, default=TlsMode.CA)
     tls_pin = models.CharField(max_length=64, blank=True, default="")  # sha256 of the certificate, lower-case hex

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 
+from access.types import Actor
 from mt4bridge.errors import BY_CODE, BridgeError
 from mt4bridge.models import MtServer
 
@@ -15,6 +17,12 @@ _LOCKED_OUT = frozenset(
     ("wrong_password", "impostor_server", "untrusted_certificate", "sign_in_refused", "access_denied")
 )
 """After these a person has to act; trying often only fills the broker's log."""
+
+
+def servers_visible_to(actor: Actor) -> QuerySet[MtServer]:
+    """Return the MT servers that the actor may see."""
+    rows = MtServer.objects.all()
+    return rows if actor.sees_all and actor.has("mt4bridge.view_server") else rows.none()
 
 
 def servers_to_contact(*, now: datetime) -> list[int]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from mt4bridge.histories.fields import decimals, printed_number, wall_seconds, whole
-from mt4bridge.histories.rows import Row, html_rows
+from mt4bridge.histories.rows import Row
 from mt4bridge.histories.types import (
     BalanceOperation,
     History,
@@ -40,11 +40,11 @@ _SUMMARY_LABELS = {
 }
 
 
-def parse_statement(text: str) -> History:
-    """Read a statement.
+def parse_statement(rows: list[Row]) -> History:
+    """Read a statement's rows.
 
     :raises HistoryError: it is not one, or a row of it cannot be understood."""
-    sections = _sections(html_rows(text))
+    sections = _sections(rows)
     head = _head(sections[""])
     closed_rows = _ticket_rows(sections.get(CLOSED, []))
     columns = _columns(sections.get(CLOSED, []) or sections.get(OPEN, []))

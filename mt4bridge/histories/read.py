@@ -4,13 +4,16 @@ from pathlib import Path
 
 from mt4bridge.histories.mt4_statement import parse_statement
 from mt4bridge.histories.mt5_csv import looks_like_deals, parse_deals
+from mt4bridge.histories.mt5_report import looks_like_report, parse_report
+from mt4bridge.histories.rows import html_rows
 from mt4bridge.histories.types import History, HistoryError
+from mt4bridge.histories.xlsx import looks_like_zip, xlsx_rows
 
 MAX_BYTES = 256 << 20
 
 
 def read_history(path: Path) -> History:
-    """Read one MT4 statement or MT5 deals csv from disk.
+    """Read one history file from disk.
 
     :raises HistoryError: it is neither, damaged, or not there; the sentence names the file."""
     try:
@@ -23,20 +26,26 @@ def read_history(path: Path) -> History:
 
 
 def parse_history(content: bytes) -> History:
-    """Read the bytes of one history file.
+    """Read the bytes of one history file; its kind is told by what is in it, never by its name.
 
-    :raises HistoryError: it is neither of the two kinds, or damaged."""
+    :raises HistoryError: it is of no known kind, or damaged."""
     if len(content) > MAX_BYTES:
         raise HistoryError(f"expected a file of at most {MAX_BYTES >> 20} MB, found a larger one")
+    if looks_like_zip(content):
+        rows = xlsx_rows(content)
+        if looks_like_report(rows):
+            return parse_report(rows)
+        raise HistoryError("expected an MT5 history report in English as xlsx, found another workbook")
     text = _decoded(content)
     first_line = text.lstrip().partition("\n")[0]
     if looks_like_deals(first_line):
         return parse_deals(text.lstrip("\ufeff\r\n "))
     if "<" in text[:2000] and "</t" in text.lower():
-        return parse_statement(text)
+        rows = html_rows(text)
+        return parse_report(rows) if looks_like_report(rows) else parse_statement(rows)
     raise HistoryError(
-        "expected an MT4 statement (html) or an MT5 deals csv with a first line from ticket to external_id, "
-        f"found {_glimpse(first_line)}"
+        "expected an MT4 statement (html), an MT5 history report (html or xlsx, in English) or an MT5 deals csv with "
+        f"a first line from ticket to external_id, found {_glimpse(first_line)}"
     )
 
 

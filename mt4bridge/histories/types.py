@@ -8,6 +8,7 @@ from enum import StrEnum
 class HistoryKind(StrEnum):
     MT4_STATEMENT = "mt4_statement"
     MT5_DEALS = "mt5_deals"
+    MT5_REPORT = "mt5_report"
 
 
 class HistoryError(Exception):
@@ -87,16 +88,16 @@ class Mt5Deal:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The Summary block that a statement prints about itself."""
+    """What a file says about itself; None where it does not."""
 
-    deposit: Decimal
-    credit: Decimal
-    closed_result: Decimal  # commission + swap + profit + taxes of the closed trades
-    floating: Decimal
-    margin: Decimal
+    deposit: Decimal | None
+    credit: Decimal | None
+    closed_result: Decimal | None  # commission, fee, swap, profit and taxes of the closed trades
+    floating: Decimal | None
+    margin: Decimal | None
     balance: Decimal
-    equity: Decimal
-    free_margin: Decimal
+    equity: Decimal | None
+    free_margin: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +116,6 @@ class History:
     working: tuple[PendingOrder, ...] = ()
     cancelled: tuple[PendingOrder, ...] = ()
     deals: tuple[Mt5Deal, ...] = ()
+    unmatched: tuple[int, ...] = ()  # tickets of closing deals whose position the file does not tell
+    opening_balance: Decimal | None = None  # before the first deal of the file; 0 when it begins with the account
     summary: Summary | None = None

@@ -85,6 +85,13 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:symbol_group_create": action("trading.classify_symbol", data={"code": "metals", "name": "Metals"}),
     "backoffice:mt_groups": office("trading.view_symbol"),
     "backoffice:lot_factor": office("trading.set_lot_factor", pk="mt_group"),
+    "backoffice:servers": office("mt4bridge.view_server"),
+    "backoffice:server_kinds": office("mt4bridge.edit_server"),
+    "backoffice:server_add": office("mt4bridge.edit_server", kind="=webapi"),
+    "backoffice:server": office("mt4bridge.view_server", pk="server"),
+    "backoffice:server_edit": office("mt4bridge.edit_server", also=("mt4bridge.view_server",), pk="server"),
+    "backoffice:server_test": action("mt4bridge.edit_server", 200, also=("mt4bridge.view_server",), pk="server"),
+    "backoffice:server_switch": action("mt4bridge.edit_server", also=("mt4bridge.view_server",), pk="server"),
     "backoffice:approvals": office("backoffice.view_overview"),
     "backoffice:approval_decide": action(
         "backoffice.view_overview",

@@ -38,6 +38,7 @@ from ledger.services import ensure_accounts, post_entry
 from ledger.types import AccountSpec, EntrySpec, credit, debit
 from mt4bridge.enums import DealAction, DealEntry, DealReason
 from mt4bridge.models import MtServer
+from mt4bridge.services import register_server
 from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, TradingAccount
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -103,7 +104,11 @@ class World:
         self.client, self.top, self.below = client, top, below
 
     def _trading(self) -> None:
-        server = MtServer.objects.create(name="Live", address="127.0.0.1:1", manager_login=1, history_from=LONG_AGO)
+        server = register_server(
+            name="Live", address="127.0.0.1:1", manager_login=1, manager_password="Sesame-1", history_from=LONG_AGO,
+            actor=SYSTEM, now=self.now,
+        )  # fmt: skip
+        self.ids["server"] = server.pk
         self.server = server
         DealCursor.objects.create(server=server)
         group = MtGroup.objects.create(server=server, name="standard", currency="USD", lot_factor=1)
