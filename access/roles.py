@@ -24,7 +24,7 @@ BUILT_IN_ROLES: tuple[BuiltInRole, ...] = (
     BuiltInRole(
         "finance",
         "Finance",
-        ("*.view_*", "ledger.*", "payments.*", "commissions.*"),
+        ("*.view_*", "ledger.*", "payments.*", "commissions.*", "trading.*_operation"),
         never=("access.*", "mt4bridge.*"),
     ),
     BuiltInRole(

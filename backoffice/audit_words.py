@@ -28,6 +28,7 @@ ACTIONS: dict[str, Promise] = {
     "access.sign_out": gettext_lazy("Sign out"),
     "commissions.accept_plan": gettext_lazy("Accept the terms of a plan"),
     "commissions.delegate": gettext_lazy("Set the share of an IB below or of clients"),
+    "commissions.end_transfer": gettext_lazy("End the transfer of a payout to a trading account"),
     "commissions.pay_statement": gettext_lazy("Pay a statement"),
     "commissions.release_statement": gettext_lazy("Release a statement from hold"),
     "commissions.stop_simulation": gettext_lazy("Stop a simulation"),
@@ -37,8 +38,12 @@ ACTIONS: dict[str, Promise] = {
     "ib.place_clients": gettext_lazy("Place many clients at once"),
     "mt4bridge.register_server": gettext_lazy("Connect an MT server"),
     "mt4bridge.test_server": gettext_lazy("Test the connection to an MT server"),
+    "trading.book_operation": gettext_lazy("Book a balance operation on an MT account"),
     "trading.create_symbol_group": gettext_lazy("Make a symbol group"),
+    "trading.plan_operation": gettext_lazy("Put a balance operation into the outbox"),
+    "trading.read_operation_again": gettext_lazy("Have the server's deals read again"),
     "trading.register_account": gettext_lazy("Link a trading account to its client"),
+    "trading.withdraw_operation": gettext_lazy("Take back a balance operation before it is sent"),
 }
 STATES: dict[str, Promise] = {
     "requested": gettext_lazy("asked for"),

@@ -77,6 +77,8 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
     (_("Money"), (
         Entry("statements", icon="coins", label=_("Statements"), view="statements",
               right="commissions.view_statement"),
+        Entry("operations", icon="arrows-exchange", label=_("Balance operations"), view="operations",
+              right="trading.view_operation"),
         Entry("ledger", icon="book-2", label=_("Ledger"), view="ledger", right="ledger.view_entry", short=_("Ledger")),
     )),
     (_("Set-up"), (

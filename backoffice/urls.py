@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from backoffice import level_urls
+from backoffice import level_urls, operation_urls
 from backoffice.views import (
     agreements,
     approvals,
@@ -91,6 +91,7 @@ urlpatterns = [
     path("statements/decide/", statements.statement_decide, name="statement_decide"),
     path("statements/<int:pk>/", statements.statement_page, name="statement"),
     path("statements/<int:pk>/statement.<slug:kind>", statements.statement_file, name="statement_file"),
+    path("operations/", include(operation_urls.urlpatterns)),
     path("ledger/", ledger.ledger_page, name="ledger"),
     path("ledger/accounts/<int:pk>/", ledger.ledger_account, name="ledger_account"),
     path("ledger/entries/<int:pk>/", ledger.journal_entry, name="journal_entry"),

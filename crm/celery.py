@@ -20,6 +20,7 @@ app.conf.update(
         "crm.flows.tasks.sync_structure": {"queue": "mt5"},
         "crm.flows.tasks.compare_server": {"queue": "mt5"},
         "crm.flows.tasks.refresh_accounts": {"queue": "mt5"},
+        "crm.flows.operation_tasks.relay_operations": {"queue": "mt5"},
     },
     task_acks_late=True,
     task_reject_on_worker_lost=True,
@@ -51,8 +52,18 @@ app.conf.update(
     beat_schedule_filename=str(Path(os.environ.get("KEEL_STATE_DIR", ".run")) / "beat-schedule"),
     beat_schedule={
         "wake-walkers": {"task": "crm.flows.tasks.wake_walkers", "schedule": 1.0, "options": {"expires": 2}},
+        "wake-operations": {
+            "task": "crm.flows.operation_tasks.wake_operations",
+            "schedule": 5.0,
+            "options": {"expires": 5},
+        },
         "run-jobs": {"task": "crm.flows.tasks.wake_jobs", "schedule": 10.0, "options": {"expires": 20}},
         "wake-messages": {"task": "crm.flows.message_tasks.wake_messages", "schedule": 2.0, "options": {"expires": 4}},
+        "wake-reconciling": {
+            "task": "crm.flows.operation_tasks.wake_reconciling",
+            "schedule": 600.0,
+            "options": {"expires": 300},
+        },
         "wake-levels": {"task": "crm.flows.tasks.wake_levels", "schedule": 600.0, "options": {"expires": 600}},
         "wake-settlement": {"task": "crm.flows.tasks.wake_settlement", "schedule": 30.0, "options": {"expires": 30}},
         "wake-structure": {"task": "crm.flows.tasks.wake_structure", "schedule": 30.0, "options": {"expires": 30}},
@@ -65,3 +76,4 @@ app.conf.update(
 app.set_default()
 app.autodiscover_tasks(["crm.flows"])
 app.autodiscover_tasks(["crm.flows"], related_name="message_tasks")
+app.autodiscover_tasks(["crm.flows"], related_name="operation_tasks")

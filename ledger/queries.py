@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from access.types import Actor
 from ledger.enums import OwnerType, Side
 from ledger.errors import UnknownLedgerAccount
-from ledger.models import Balance, JournalEntry, LedgerAccount, Posting
+from ledger.models import Balance, Hold, JournalEntry, LedgerAccount, Posting
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,13 @@ def balances(*, ledger_account_ids: Collection[int]) -> dict[int, AccountBalance
     """Return {ledger account id: balance} in one statement; unknown ids are left out."""
     rows = Balance.objects.filter(pk__in=ledger_account_ids).order_by("pk")
     return {row.pk: AccountBalance(row.posted, row.held, row.available) for row in rows}
+
+
+def get_hold(hold_id: int) -> Hold:
+    """Return what was set aside under this id.
+
+    :raises Hold.DoesNotExist: nothing was."""
+    return Hold.objects.get(pk=hold_id)
 
 
 def ledger_accounts_visible_to(actor: Actor) -> QuerySet[LedgerAccount]:

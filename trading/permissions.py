@@ -9,4 +9,8 @@ RIGHTS = {
     "trading.view_symbol": _("See symbols, their groups and MT groups"),
     "trading.classify_symbol": _("Put symbols into the groups that plans name"),
     "trading.set_lot_factor": _("Set the lot factor of an MT group"),
+    "trading.view_operation": _("See what is sent to MT accounts"),
+    "trading.request_operation": _("Ask for a balance operation on an MT account"),
+    "trading.resolve_operation": _("Settle an operation whose outcome is unknown"),
+    "trading.approve_operation": _("Approve balance operations, as the second person"),
 }

@@ -38,6 +38,7 @@ class PayoutState(models.TextChoices):
     PAID = "paid", _("In the wallet")
     WAITING = "waiting_for_transfer", _("Waits for the transfer")
     TRANSFERRED = "transferred", _("On the trading account")
+    KEPT = "kept", _("Stays in the wallet")  # the trading account could not take it
 
 
 _S = StatementState

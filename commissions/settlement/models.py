@@ -207,8 +207,8 @@ class Payout(models.Model):
                 name="payout_waits_with_its_hold",
                 condition=Q(destination="wallet", state="paid", hold_id__isnull=True, mt_account__isnull=True)
                 | Q(
-                    destination="mt_account", state__in=["waiting_for_transfer", "transferred"], hold_id__isnull=False,
-                    mt_account__isnull=False,
+                    destination="mt_account", state__in=["waiting_for_transfer", "transferred", "kept"],
+                    hold_id__isnull=False, mt_account__isnull=False,
                 ),
             ),
         ]  # fmt: skip

@@ -184,6 +184,23 @@ ADDRESSES: dict[str, Address] = {
     ),
     "backoffice:statement": office("commissions.view_statement", pk="statement"),
     "backoffice:statement_file": office("commissions.view_statement", pk="statement", kind="=xlsx"),
+    # What is sent to MT servers
+    "backoffice:operations": office("trading.view_operation"),
+    "backoffice:manual_deals": office("trading.view_operation"),
+    "backoffice:operation_findings": office("trading.view_operation"),
+    "backoffice:operation": office("trading.view_operation", pk="operation"),
+    "backoffice:operation_new": office(
+        "trading.request_operation", also=("trading.view_trading_account",), account_id="account"
+    ),
+    "backoffice:operation_withdraw": action(
+        "trading.request_operation", also=("trading.view_operation",), pk="operation"
+    ),
+    "backoffice:operation_read_again": action(
+        "trading.resolve_operation", also=("trading.view_operation",), pk="operation"
+    ),
+    "backoffice:operation_settle": action(
+        "trading.resolve_operation", 422, also=("trading.view_operation",), pk="operation"
+    ),
     "backoffice:ledger": office("ledger.view_entry"),
     "backoffice:ledger_account": office("ledger.view_entry", pk="ledger_account"),
     "backoffice:journal_entry": office("ledger.view_entry", pk="journal_entry"),

@@ -40,6 +40,8 @@ from mt4bridge.enums import DealAction, DealEntry, DealReason
 from mt4bridge.models import MtServer
 from mt4bridge.services import register_server
 from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, TradingAccount
+from trading.operations.enums import Purpose
+from trading.operations.planning import OperationSpec, plan_operation
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 SYSTEM = Actor.system("contract test")
@@ -60,6 +62,7 @@ class World:
         self._correction()
         self._levels()
         self.ids["statement"] = self._statement(self.top).pk
+        self._operation()
         _check_deferred_rules()
 
     def _people(self) -> None:
@@ -201,6 +204,14 @@ class World:
         correction.refresh_from_db()
         assert correction.deals_changed == 1
         self.ids["correction"] = correction.pk
+
+    def _operation(self) -> None:
+        """Leave a correction of the account in the outbox."""
+        spec = OperationSpec(
+            account=TradingAccount.objects.select_related("mt_group").get(pk=self.ids["account"]),
+            purpose=Purpose.CORRECTION, amount=Decimal(5), idempotency_key="contract:1",
+        )  # fmt: skip
+        self.ids["operation"] = plan_operation(spec=spec, actor=SYSTEM, now=self.now).pk
 
     def _statement(self, ib: IB) -> Statement:
         """State what the IB earned today, to be reviewed."""
