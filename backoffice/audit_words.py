@@ -41,6 +41,8 @@ ACTIONS: dict[str, Promise] = {
     "trading.book_operation": gettext_lazy("Book a balance operation on an MT account"),
     "trading.create_symbol_group": gettext_lazy("Make a symbol group"),
     "trading.plan_operation": gettext_lazy("Put a balance operation into the outbox"),
+    "trading.reveal_password": gettext_lazy("Look at new account passwords, once"),
+    "trading.settle_account_order": gettext_lazy("Settle an account order in review"),
     "trading.read_operation_again": gettext_lazy("Have the server's deals read again"),
     "trading.register_account": gettext_lazy("Link a trading account to its client"),
     "trading.withdraw_operation": gettext_lazy("Take back a balance operation before it is sent"),

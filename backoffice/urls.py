@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from backoffice import level_urls, operation_urls
 from backoffice.views import (
+    accounts,
     agreements,
     approvals,
     audit,
@@ -92,6 +93,13 @@ urlpatterns = [
     path("statements/<int:pk>/", statements.statement_page, name="statement"),
     path("statements/<int:pk>/statement.<slug:kind>", statements.statement_file, name="statement_file"),
     path("operations/", include(operation_urls.urlpatterns)),
+    path("account-orders/", accounts.order_list, name="account_orders"),
+    path("account-orders/<int:pk>/", accounts.order_decide, name="account_order_decide"),
+    path("account-types/", accounts.type_list, name="account_types"),
+    path("account-types/new/", accounts.type_create, name="account_type_create"),
+    path("account-types/<int:pk>/", accounts.type_edit, name="account_type"),
+    path("clients/<int:client_id>/open-account/", accounts.account_open, name="account_open"),
+    path("accounts/<int:account_id>/archive/", accounts.account_archive, name="account_archive"),
     path("ledger/", ledger.ledger_page, name="ledger"),
     path("ledger/accounts/<int:pk>/", ledger.ledger_account, name="ledger_account"),
     path("ledger/entries/<int:pk>/", ledger.journal_entry, name="journal_entry"),

@@ -4,11 +4,29 @@ from django.urls import URLPattern, include, path
 from django.views.i18n import set_language
 
 from access.decorators import public
-from portal import accounts, brand, consent, dashboard, level, network, plan, rebates, session, sharing, statements, why
+from portal import (
+    accounts,
+    brand,
+    consent,
+    dashboard,
+    level,
+    network,
+    opening,
+    plan,
+    rebates,
+    session,
+    sharing,
+    statements,
+    why,
+)
 
 portal_patterns: list[URLPattern] = [
     path("accounts/", accounts.home, name="home"),
+    path("accounts/open/", opening.open_account, name="open_account"),
+    path("accounts/orders/", opening.account_orders, name="account_orders"),
+    path("accounts/orders/<int:order_id>/reveal/", opening.reveal, name="reveal"),
     path("accounts/<int:account_id>/", accounts.account, name="account"),
+    path("accounts/<int:account_id>/change/", opening.account_change, name="account_change"),
     path("accounts/deals/<int:deal_id>/share/", why.own_share, name="own_share"),
     path("accounts/deals/<int:deal_id>/share/why.json", why.own_share_json, name="own_share_json"),
     path("accounts/deals/<int:deal_id>/share/why.txt", why.own_share_text, name="own_share_text"),

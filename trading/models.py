@@ -7,6 +7,7 @@ from django.db.models import F, Q
 
 from core.types import DbAccess
 from mt4bridge.enums import DealAction, DealEntry, DealReason
+from trading.operations import account_models as account_order_models  # noqa: F401 -- Django finds models through this module
 from trading.operations import models as operation_models  # noqa: F401 -- Django finds models through this module
 from trading.sync import models as sync_models  # noqa: F401 -- Django finds models through this module
 

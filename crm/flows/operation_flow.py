@@ -7,26 +7,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from core.errors import DomainError
 from core.money import to_e8
-from mt4bridge.errors import BridgeError, OutcomeUnknown, Refused, SignInRefused, TooFrequent
+from crm.flows.once import call_once
+from mt4bridge.errors import BridgeError
 from mt4bridge.models import MtServer
 from mt4bridge.types import BadRow, DealRow, TradingServer
-from trading.operations import sending
+from trading.operations import moving, sending
 from trading.operations.enums import OperationKind
 from trading.operations.errors import SenderReplaced
 from trading.operations.models import BalanceOperation, SendingRules
+from trading.operations.moving import MOST_READS
 from trading.operations.queries import due_doubtful, due_planned
 from trading.operations.readback import Finding, ReadBack, judge_reading
-from trading.operations.sending import MOST_READS, Witness
 
 logger = logging.getLogger(__name__)
 
 MOST_SECONDS = timedelta(seconds=60)  # a round ends well before the workers' limit; the next one goes on
 LOOK_BACK = timedelta(minutes=5)
 AHEAD = timedelta(minutes=1)  # read past the server's clock: it tells whole seconds
-NOT_CARRIED_OUT = (TooFrequent, SignInRefused)  # refusals that say "not now", before anything was done
 
 
 @dataclass(slots=True)
@@ -45,8 +46,8 @@ def relay(*, server: MtServer, gateway: TradingServer, clock: Callable[[], datet
 
     :raises BridgeError: the server cannot be reached; nothing was sent that is not noted."""
     done, started = RelayOutcome(), clock()
-    done.resumed = sending.give_up_lost(server_id=server.pk, now=started)
-    rules = sending.rules_of(server.pk)
+    done.resumed = moving.give_up_lost(rows=BalanceOperation.objects.filter(server_id=server.pk), now=started)
+    rules = moving.rules_of(server.pk)
     for operation in due_doubtful(server_id=server.pk, now=started):
         done.settled += _settled(operation, gateway, rules, clock)
     while clock() - started < MOST_SECONDS:
@@ -62,28 +63,23 @@ def _send(
     operation: BalanceOperation, gateway: TradingServer, rules: SendingRules, clock: Callable[[], datetime]
 ) -> bool:
     """Send one operation and note what came of it; False when it was not its turn."""
-    witness = Witness(gateway.server_time(), _balance(gateway, operation))
-    claimed = sending.begin_sending(operation=operation, witness=witness, rules=rules, now=clock())
+    server_now, balance = gateway.server_time(), _balance(gateway, operation)
+    claimed = moving.begin_sending(
+        row=operation, server_now=server_now, rules=rules, now=clock(), balance_before=balance
+    )
     if claimed is None:
         return False
-    try:
-        receipt = gateway.change_balance(
+    receipt = call_once(
+        claimed,
+        lambda: gateway.change_balance(
             login=claimed.account.login, kind=claimed.kind, amount=claimed.amount, token=claimed.ref,
             note=claimed.note, check_margin=claimed.check_margin,
-        )  # fmt: skip
-    except OutcomeUnknown as error:
-        sending.doubt(operation=claimed, reason=error.code, detail=sending.detail_of(error), now=clock())
-        return True
-    except NOT_CARRIED_OUT as error:
-        sending.put_back(operation=claimed, error=error, now=clock())
-        raise
-    except Refused as error:
-        sending.refuse(operation=claimed, reason=error.code, detail=sending.detail_of(error), now=clock())
-        return True
-    except BridgeError as error:  # by the protocol's word it was never sent
-        sending.put_back(operation=claimed, error=error, now=clock())
-        raise
-    _confirm_receipt(claimed, receipt.ticket, gateway, clock)
+        ),
+        refuse=partial(sending.refuse, operation=claimed),
+        clock=clock,
+    )  # fmt: skip
+    if receipt is not None:
+        _confirm_receipt(claimed, receipt.ticket, gateway, clock)
     return True
 
 
@@ -100,7 +96,7 @@ def _confirm_receipt(
     if reading.finding == Finding.APPLIED:
         sending.confirm(operation=operation, deal=reading.deals[0], balance_after=balance, now=clock())
     else:
-        sending.doubt(operation=operation, reason="answer_unconfirmed", detail={}, now=clock())
+        moving.doubt(row=operation, reason="answer_unconfirmed", detail={}, now=clock())
 
 
 def _settled(
@@ -115,11 +111,9 @@ def _settled(
             return True
         if reading.finding in (Finding.DOUBLED, Finding.DIFFERS):
             detail = {"count": len(reading.deals), "tickets": reading.tickets}
-            sending.ask_person(operation=operation, reason=reading.finding.value, detail=detail, now=clock())
+            moving.ask_person(row=operation, reason=reading.finding.value, detail=detail, now=clock())
             return True
-        noted = sending.note_reading(
-            operation=operation, empty=reading.finding == Finding.ABSENT, rules=rules, now=clock()
-        )
+        noted = moving.note_reading(row=operation, empty=reading.finding == Finding.ABSENT, rules=rules, now=clock())
         return _decide_absence(noted, gateway, rules, clock)
     except SenderReplaced:
         logger.info("another worker settles this operation", extra={"ref": operation.ref})
@@ -127,7 +121,7 @@ def _settled(
     except DomainError as error:  # the ledger refuses: a person has to look, the others go on
         logger.exception("an operation could not be booked", extra={"ref": operation.ref, "code": error.code})
         detail = {"why": str(error)}
-        sending.ask_person(operation=operation, reason="not_booked", detail=detail, now=clock())
+        moving.ask_person(row=operation, reason="not_booked", detail=detail, now=clock())
         return True
 
 
@@ -139,10 +133,10 @@ def _decide_absence(
         if operation.attempts < rules.max_attempts:
             return _send(operation, gateway, rules, clock)
         detail = {"attempts": operation.attempts}
-        sending.ask_person(operation=operation, reason="never_applied", detail=detail, now=clock())
+        moving.ask_person(row=operation, reason="never_applied", detail=detail, now=clock())
         return True
     if operation.reads >= MOST_READS:
-        sending.ask_person(operation=operation, reason="unsettled", detail={"reads": operation.reads}, now=clock())
+        moving.ask_person(row=operation, reason="unsettled", detail={"reads": operation.reads}, now=clock())
         return True
     return False
 

@@ -1,12 +1,13 @@
 """The doorbells of what is sent to MT servers, and of its comparison with what is there."""
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
 
-from crm.flows import deal_flow, operation_flow, payout_flow
+from crm.flows import agent_flow, deal_flow, operation_flow, payout_flow
 from mt4bridge.errors import BridgeError
 from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
@@ -14,6 +15,8 @@ from mt4bridge.queries import servers_to_contact
 from mt4bridge.services import note_error
 from tenancy.context import each_broker
 from tenancy.tasks import BrokerTask, PlatformTask
+from trading.operations.account_orders import wipe_old_passwords
+from trading.operations.order_queries import order_servers_with_work
 from trading.operations.queries import servers_with_work
 from trading.operations.reconciling import reconcile
 
@@ -28,8 +31,12 @@ def wake_operations(**_: Any) -> None:
     now = timezone.now()
     for _broker in each_broker(reason="each broker has an outbox to its MT servers"):
         walk_payouts.apply_async(expires=_EXPIRES_S)
-        for server_id in sorted(servers_with_work(now=now) & set(servers_to_contact(now=now))):
+        for server_id in sorted(_with_work(now) & set(servers_to_contact(now=now))):
             relay_operations.apply_async(kwargs={"server_id": server_id}, expires=_EXPIRES_S)
+
+
+def _with_work(now: datetime) -> set[int]:
+    return servers_with_work(now=now) | order_servers_with_work(now=now)
 
 
 @shared_task(base=BrokerTask, name="crm.flows.operation_tasks.relay_operations")
@@ -44,6 +51,14 @@ def relay_operations(*, server_id: int, **_: Any) -> None:
                 note_error(server=server, error=error, now=timezone.now())
 
 
+@shared_task(base=BrokerTask, name="crm.flows.operation_tasks.keep_accounts")
+def keep_accounts(**_: Any) -> None:
+    """Write the agent field of accounts whose IB changed, and wipe passwords that nobody had shown in time."""
+    now = timezone.now()
+    agent_flow.walk(now=now)
+    wipe_old_passwords(now=now)
+
+
 @shared_task(base=BrokerTask, name="crm.flows.operation_tasks.walk_payouts")
 def walk_payouts(**_: Any) -> None:
     """Plan the transfers of payouts to trading accounts, and end the payouts whose transfers have ended."""
@@ -55,6 +70,7 @@ def wake_reconciling(**_: Any) -> None:
     """Ring for the comparison of every broker's outbox with the deals of its MT servers."""
     for _broker in each_broker(reason="each broker's outbox is compared with its MT servers"):
         reconcile_operations.apply_async(expires=300)
+        keep_accounts.apply_async(expires=300)
 
 
 @shared_task(base=BrokerTask, name="crm.flows.operation_tasks.reconcile_operations")

@@ -54,6 +54,10 @@ ADDRESSES: dict[str, Address] = {
     # A trader's own
     "portal:home": own(),
     "portal:account": own(account_id="account"),
+    "portal:open_account": own(),
+    "portal:account_orders": own(),
+    "portal:reveal": Address(CLIENT, args={"order_id": "account_order"}, method="POST", code=302, owner="client"),
+    "portal:account_change": own(account_id="account"),
     "portal:own_share": own(deal_id="deal"),
     "portal:own_share_json": own(deal_id="deal"),
     "portal:own_share_text": own(deal_id="deal"),
@@ -185,6 +189,15 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:statement": office("commissions.view_statement", pk="statement"),
     "backoffice:statement_file": office("commissions.view_statement", pk="statement", kind="=xlsx"),
     # What is sent to MT servers
+    "backoffice:account_orders": office("trading.view_operation"),
+    "backoffice:account_order_decide": action("trading.view_operation", pk="account_order"),
+    "backoffice:account_types": office("trading.view_account_type"),
+    "backoffice:account_type_create": office("trading.edit_account_type"),
+    "backoffice:account_type": office("trading.edit_account_type", pk="account_type"),
+    "backoffice:account_open": office("trading.order_account", also=("clients.view_client",), client_id="client"),
+    "backoffice:account_archive": action(
+        "trading.order_account", also=("trading.view_trading_account",), account_id="account"
+    ),
     "backoffice:operations": office("trading.view_operation"),
     "backoffice:manual_deals": office("trading.view_operation"),
     "backoffice:operation_findings": office("trading.view_operation"),

@@ -40,7 +40,9 @@ from mt4bridge.enums import DealAction, DealEntry, DealReason
 from mt4bridge.models import MtServer
 from mt4bridge.services import register_server
 from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, TradingAccount
+from trading.operations.account_models import AccountType
 from trading.operations.enums import Purpose
+from trading.operations.ordering import NewAccount, order_account
 from trading.operations.planning import OperationSpec, plan_operation
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -212,6 +214,12 @@ class World:
             purpose=Purpose.CORRECTION, amount=Decimal(5), idempotency_key="contract:1",
         )  # fmt: skip
         self.ids["operation"] = plan_operation(spec=spec, actor=SYSTEM, now=self.now).pk
+        kind = AccountType.objects.create(
+            name="Standard", server=self.server, mt_group=spec.account.mt_group, leverages=[100]
+        )
+        wanted = NewAccount(spec.account.client, kind, 100, "contract:1")
+        self.ids["account_type"] = kind.pk
+        self.ids["account_order"] = order_account(wanted=wanted, actor=SYSTEM, now=self.now).pk
 
     def _statement(self, ib: IB) -> Statement:
         """State what the IB earned today, to be reviewed."""
@@ -243,7 +251,12 @@ class World:
         account = TradingAccount.objects.create(
             server=known.server, login=1002, client=client, mt_group=known.mt_group, opened_at=LONG_AGO
         )
-        return {"account": account.pk, "ib_below": ib.pk, "statement": self._statement(self.below).pk}
+        kind = AccountType.objects.get(pk=self.ids["account_type"])
+        order = order_account(wanted=NewAccount(client, kind, 100, "else:1"), actor=SYSTEM, now=self.now)
+        return {
+            "account": account.pk, "ib_below": ib.pk, "statement": self._statement(self.below).pk,
+            "account_order": order.pk,
+        }  # fmt: skip
 
 
 def _check_deferred_rules() -> None:

@@ -18,8 +18,9 @@ from trading.models import Deal, TradingAccount
 from trading.operations.enums import OperationKind, OperationState, Purpose
 from trading.operations.errors import DealMisfit, OperationMoved, TicketTaken
 from trading.operations.models import BalanceOperation
+from trading.operations.moving import doubt
 from trading.operations.planning import OperationSpec, plan_operation, refuse_misfits
-from trading.operations.sending import confirm, doubt, refuse
+from trading.operations.sending import confirm, refuse
 from trading.queries import live_deals
 
 BOOK = "trading.book_operation"
@@ -135,7 +136,7 @@ def read_again(*, operation: BalanceOperation, actor: Actor, now: datetime) -> B
         raise Forbidden
     if operation.state != _S.REVIEW:
         raise OperationMoved(ref=operation.ref, state=operation.get_state_display())
-    row = doubt(operation=operation, reason="read_again", detail={}, by=actor.label, now=now)
+    row = doubt(row=operation, reason="read_again", detail={}, by=actor.label, now=now)
     _audit("trading.read_operation_again", operation.state, row, actor, now)
     return row
 

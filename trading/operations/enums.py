@@ -71,3 +71,17 @@ class FindingKind(models.TextChoices):
     UNEXPECTED = "unexpected", _("A deal of an operation that was refused or not sent")
     DIFFERS = "differs", _("The deal has another account, kind or amount")
     STRANGE = "strange", _("A deal carries a reference of ours that the outbox does not know")
+
+
+class OrderKind(models.TextChoices):
+    """What is done to an account on its MT server, money aside."""
+
+    OPEN = "open", _("Open the account")
+    LEVERAGE = "leverage", _("Change the leverage")
+    PASSWORD = "password", _("Set the main password")
+    INVESTOR = "investor", _("Set the investor password")
+    AGENT = "agent", _("Write the IB's account")
+    ARCHIVE = "archive", _("Archive the account")
+
+
+SECRET_KINDS = (OrderKind.OPEN, OrderKind.PASSWORD, OrderKind.INVESTOR)

@@ -47,6 +47,36 @@ class DealMisfit(InvalidInput):
     )
 
 
+class TypeNotOffered(InvalidInput):
+    code = "account_type_not_offered"
+    message = _("This type of account is not offered.")
+
+
+class LeverageNotOffered(InvalidInput):
+    code = "leverage_not_offered"
+    message = _("A leverage of 1:%(leverage)s is not offered for this type of account.")
+
+
+class TooManyAccounts(DomainError):
+    code = "too_many_accounts"
+    message = _("One client may have %(most)s accounts of this type.")
+
+
+class LoginsExhausted(DomainError):
+    code = "logins_exhausted"
+    message = _("All logins from %(first)s to %(last)s are used. Widen the range of the account type.")
+
+
+class OrderPending(DomainError):
+    code = "order_pending"
+    message = _("The same change of account %(login)s is under way.")
+
+
+class NothingToReveal(DomainError):
+    code = "nothing_to_reveal"
+    message = _("There is no password to show: it was shown already, or its time is over. Set a new one.")
+
+
 REASONS: dict[str, str] = {
     "worker_lost": gettext_noop("The worker that was sending it ended before it heard the answer."),
     "answer_unconfirmed": gettext_noop("The server said done, but its deal could not be read yet."),
@@ -57,6 +87,10 @@ REASONS: dict[str, str] = {
     "differs": gettext_noop("The server's deal %(tickets)s has this reference but another kind, amount or login."),
     "not_booked": gettext_noop("The server has it, and the ledger refuses to book it: %(why)s"),
     "unsettled": gettext_noop("%(reads)s readings could not settle it."),
+    "leverage_positions": gettext_noop("Open positions do not allow this leverage."),
+    "not_empty": gettext_noop("The account still has money or open positions."),
+    "group_differs": gettext_noop("The server opened it in group %(group)s, which is not the one of its type."),
+    "declined": gettext_noop("Declined by staff."),
     "withdrawn": gettext_noop("Taken back by a person before it was sent."),
     "resolved": gettext_noop("Settled by two people."),
     "read_again": gettext_noop("A person asked to read the server's deals again."),

@@ -16,7 +16,7 @@ class RoundTo(Func):
     """An amount rounded to a number of decimals."""
 
     function = "round"
-    output_field = models.DecimalField()
+    output_field = models.DecimalField()  # the unit of the amount that is rounded
 
 
 class SendingRules(models.Model):
@@ -49,7 +49,8 @@ class Outgoing(models.Model):
 
     `fence` rises with every move, so that a sender that was given up cannot write any more."""
 
-    MOVING: ClassVar = (
+    db_updatable: ClassVar[tuple[str, ...]]
+    MOVING: ClassVar[tuple[str, ...]] = (
         "state", "state_at", "state_by", "reason", "detail", "attempts", "fence", "lease_until", "next_try_at",
         "first_sent_at", "sent_at", "reads", "empty_reads", "empty_read_at",
     )  # fmt: skip
@@ -70,6 +71,8 @@ class Outgoing(models.Model):
     empty_read_at = models.DateTimeField(null=True)
     planned_at = models.DateTimeField()
     planned_by = models.CharField(max_length=150)
+
+    objects: ClassVar = models.Manager()
 
     class Meta:
         abstract = True

@@ -4,7 +4,7 @@ Deals that carry no reference of ours are manual operations of the MT server's o
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -94,7 +94,7 @@ def _among_deals(server_id: int, now: datetime) -> set[Difference]:
 
 def _missing(server_id: int, now: datetime) -> set[Difference]:
     """Return the confirmed operations whose deal the store does not have although it has read past it."""
-    params = {"server": server_id, "since": now - DEPTH, "settled": now - GRACE, "grace": GRACE}
+    params: dict[str, Any] = {"server": server_id, "since": now - DEPTH, "settled": now - GRACE, "grace": GRACE}
     with connection.cursor() as cursor:
         cursor.execute(_MISSING, params)
         return {Difference(FindingKind.MISSING, ref, ticket, pk) for ref, ticket, pk in cursor.fetchall()}
