@@ -109,6 +109,23 @@ class OutcomeUnknown(BridgeError):
     )
 
 
+class ServerBusy(BridgeError):
+    """An HTTP status that is neither an answer nor a refusal: a proxy, a gateway, a server in maintenance."""
+
+    code = "server_busy"
+    message = gettext_noop(
+        "The trading server, or a proxy before it, answered %(path)s with HTTP status %(status)s. It may be in "
+        "maintenance or limit the number of requests."
+    )
+
+
+class Unsupported(BridgeError):
+    """This way to the server cannot do it, whatever the manager's rights."""
+
+    code = "unsupported"
+    message = gettext_noop("A connection of kind %(kind)s cannot do this: %(capability)s. Use another kind for it.")
+
+
 class RoundFailed(BridgeError):
     """Something nobody expected stopped a round. It names no message of the failure: that may hold what is secret."""
 
@@ -183,6 +200,105 @@ class SignInRefused(Refused):
     message = gettext_noop("The trading server does not let the manager in (code %(retcode)s, %(text)s).")
 
 
+class ManagerUnknown(SignInRefused):
+    code = "manager_unknown"
+    message = gettext_noop(
+        "The trading server does not know this manager, or the manager is disabled (code %(retcode)s, %(text)s). "
+        "Check the manager login in MetaTrader Administrator."
+    )
+
+
+class AddressBlocked(SignInRefused):
+    code = "address_blocked"
+    message = gettext_noop(
+        "The trading server blocks our IP address (code %(retcode)s, %(text)s). Add it to the manager's list of "
+        "allowed addresses."
+    )
+
+
+class WebApiDisabled(SignInRefused):
+    code = "web_api_disabled"
+    message = gettext_noop(
+        "The manager may not use the Web API (code %(retcode)s, %(text)s). Switch it on for the access server and the "
+        "manager in MetaTrader Administrator."
+    )
+
+
+class PasswordExpired(SignInRefused):
+    code = "password_expired"
+    message = gettext_noop(
+        "The manager must change its password first (code %(retcode)s, %(text)s). Set a new API password in "
+        "MetaTrader Administrator and enter it here."
+    )
+
+
+class OneTimePasswordNeeded(SignInRefused):
+    code = "one_time_password_needed"
+    message = gettext_noop(
+        "The trading server asks for a one-time password (code %(retcode)s, %(text)s). Use a manager without it for "
+        "the Web API."
+    )
+
+
+class ClientTooOld(SignInRefused):
+    code = "client_too_old"
+    message = gettext_noop(
+        "The trading server wants a newer client (code %(retcode)s, %(text)s). This installation must be updated."
+    )
+
+
+class LoginTaken(Refused):
+    """3002 to 3004: the wanted number, or every number of the server's range, is in use."""
+
+    code = "login_taken"
+    message = gettext_noop(
+        "The trading server cannot give the account this number: it is in use, reserved, or the range of numbers is "
+        "exhausted (code %(retcode)s, %(text)s)."
+    )
+
+
+class UserLimitReached(Refused):
+    code = "user_limit_reached"
+    message = gettext_noop("The trading server's licence allows no more accounts (code %(retcode)s, %(text)s).")
+
+
+class AccountInUse(Refused):
+    code = "account_in_use"
+    message = gettext_noop(
+        "The account has open positions or orders, so the trading server keeps it (code %(retcode)s, %(text)s)."
+    )
+
+
+class WrongGroup(Refused):
+    """3009, 3010: the group is of another server or currency."""
+
+    code = "wrong_group"
+    message = gettext_noop(
+        "The account cannot be in this group: it belongs to another server or has another currency (code "
+        "%(retcode)s, %(text)s)."
+    )
+
+
+class AlreadyThere(Refused):
+    code = "already_there"
+    message = gettext_noop("The trading server has this already (%(path)s, code %(retcode)s, %(text)s).")
+
+
+class CommandMissing(Refused):
+    """12000 to 12002: this build or this server of the cluster does not carry out the command."""
+
+    code = "command_missing"
+    message = gettext_noop(
+        "This trading server cannot do %(path)s (code %(retcode)s, %(text)s). Its build may be too old, or the "
+        "address is not the main server's."
+    )
+
+
+class TradingClosed(Refused):
+    code = "trading_closed"
+    message = gettext_noop("Trading is closed or disabled there (%(path)s, code %(retcode)s, %(text)s).")
+
+
 class WeakPassword(Refused):
     code = "weak_password"
     message = gettext_noop("The trading server rejects the password (code %(retcode)s, %(text)s).")
@@ -204,15 +320,29 @@ _BY_RETCODE: dict[int, type[Refused]] = {
     8: NoPermission,
     12: TooFrequent,
     13: NotFound,
+    17: AlreadyThere,
+    **dict.fromkeys((2, 5, 6, 7, 9, 10, 11, 14, 15, 16, 10001, 10002, 10012, 12003, 12004), ServerTroubled),
+    **dict.fromkeys(range(1000, 1035), SignInRefused),
+    **dict.fromkeys((1001, 1002, 1011), ManagerUnknown),
+    1010: ClientTooOld,
+    1012: AddressBlocked,
+    1018: TooFrequent,
+    **dict.fromkeys((1024, 1034), WebApiDisabled),
+    1026: PasswordExpired,
+    **dict.fromkeys((1027, 1028), OneTimePasswordNeeded),
+    **dict.fromkeys((3002, 3003, 3004), LoginTaken),
     3006: WeakPassword,
+    **dict.fromkeys((3007, 3019), UserLimitReached),
+    3008: AccountInUse,
+    **dict.fromkeys((3009, 3010), WrongGroup),
+    **dict.fromkeys((4002, 4006), AlreadyThere),
     4005: AmountTooLarge,
     6001: NotFound,
     10013: InvalidParameters,
+    **dict.fromkeys((10017, 10018), TradingClosed),
     10019: NotEnoughMoney,
     10024: TooFrequent,
-    **dict.fromkeys((2, 5, 6, 7, 9, 10, 11, 15, 16, 10001, 10002, 10012, 12003, 12004), ServerTroubled),
-    **dict.fromkeys(range(1000, 1035), SignInRefused),
-    1018: TooFrequent,
+    **dict.fromkeys((12000, 12001, 12002), CommandMissing),
 }
 
 UNCERTAIN_RETCODES = frozenset({2, 7, 9, 10, 11, 14, 15, 16, 17, 10001, 10002, 10012, 12003, 12004})

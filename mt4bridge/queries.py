@@ -7,15 +7,18 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from access.types import Actor
-from mt4bridge.errors import BY_CODE, BridgeError
+from mt4bridge.errors import BY_CODE, BridgeError, SignInRefused
 from mt4bridge.models import MtServer
 
 FIRST_WAIT = timedelta(seconds=2)
 FIRST_WAIT_LOCKED_OUT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=2)
 _LOCKED_OUT = frozenset(
-    ("wrong_password", "impostor_server", "untrusted_certificate", "sign_in_refused", "access_denied")
-)
+    (
+        "wrong_password", "impostor_server", "untrusted_certificate", "access_denied",
+        *(code for code, kind in BY_CODE.items() if issubclass(kind, SignInRefused)),
+    )
+)  # fmt: skip
 """After these a person has to act; trying often only fills the broker's log."""
 
 

@@ -3,8 +3,10 @@
 Units: `_e8` is an integer in units of 1e-8 (lots, price, account currency); times are aware UTC datetimes."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from mt4bridge.clock import ServerClock
@@ -13,14 +15,43 @@ __all__ = [
     "AccountState",
     "BadRow",
     "BalanceReceipt",
+    "Capability",
     "DealRow",
     "GroupRow",
+    "MarginCheck",
+    "NewUser",
+    "OrderRow",
+    "PasswordKind",
     "PositionRow",
     "ServerClock",
     "SymbolRow",
+    "TickRow",
     "TradingServer",
+    "UserChanges",
     "UserRow",
 ]
+
+
+class Capability(StrEnum):
+    """What a way to a server can do. Asking for more raises `Unsupported`."""
+
+    DEALS = "deals"
+    USERS = "users"
+    CONFIGURATION = "configuration"  # groups and symbols
+    STATES = "states"  # balance, equity, margin of accounts now
+    POSITIONS = "positions"
+    ORDERS = "orders"  # working orders
+    TICKS = "ticks"
+    MARGIN_CHECK = "margin_check"
+    BALANCE = "balance"  # book balance operations
+    EDIT_USERS = "edit_users"  # open, change, archive, delete accounts
+    PASSWORDS = "passwords"
+
+
+class PasswordKind(StrEnum):
+    MAIN = "main"  # trades
+    INVESTOR = "investor"  # only looks
+    API = "api"  # of a manager
 
 
 class DealRow(NamedTuple):
@@ -88,6 +119,53 @@ class UserRow(NamedTuple):
     balance: Decimal  # account currency
     credit: Decimal  # account currency
     registered_at: datetime  # UTC
+    rights: int = 0  # the server's own flags; MT5: 1 enabled, 4 trade disabled, 0x200 read only
+    enabled: bool = True  # may sign in
+    may_trade: bool = True
+    comment: str = ""
+    token: str = ""  # what `NewUser.token` wrote (MT5 field ID)
+    phone: str = ""
+    language: str = ""  # "en", "zh-hans"; "" when the server does not say or it is not known
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """An account to open. Passwords are in clear and never shown."""
+
+    group: str
+    name: str
+    leverage: int
+    main_password: str = field(repr=False)
+    investor_password: str = field(repr=False)
+    token: str  # 1 to 31 letters and digits, unique; finds the account again when the outcome is unknown
+    login: int = 0  # 0: the server chooses
+    email: str = ""
+    country: str = ""
+    language: str = ""  # "en", "zh-hans"; "": the server's default
+    phone: str = ""
+    agent: int = 0  # login of the IB's agent account; 0 none
+    comment: str = ""
+    enabled: bool = True
+    may_trade: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UserChanges:
+    """What to change of an account; None leaves as it is."""
+
+    group: str | None = None
+    name: str | None = None
+    leverage: int | None = None
+    email: str | None = None
+    country: str | None = None
+    language: str | None = None
+    phone: str | None = None
+    agent: int | None = None
+    comment: str | None = None
+    token: str | None = None
+    rights: int | None = None  # the server's own flags; before `enabled` and `may_trade`
+    enabled: bool | None = None
+    may_trade: bool | None = None
 
 
 class AccountState(NamedTuple):
@@ -116,6 +194,47 @@ class PositionRow(NamedTuple):
     opened_at: datetime  # UTC
 
 
+class OrderRow(NamedTuple):
+    """One working order."""
+
+    order: int
+    login: int
+    symbol: str
+    kind: int  # 0 buy, 1 sell, 2 buy limit, 3 sell limit, 4 buy stop, 5 sell stop, 6 buy stop limit, 7 sell stop limit
+    volume_e8: int  # lots that are not filled yet
+    price_e8: int
+    trigger_e8: int  # of a stop limit; 0 else
+    stop_loss_e8: int  # 0 none
+    take_profit_e8: int  # 0 none
+    placed_at: datetime  # UTC
+    expires_at: datetime | None  # UTC
+    comment: str
+
+
+class TickRow(NamedTuple):
+    symbol: str
+    bid_e8: int
+    ask_e8: int
+    quoted_at: datetime | None  # UTC; None when the server does not say
+
+
+class MarginCheck(NamedTuple):
+    """What a trade would do to an account, in account currency."""
+
+    margin_now: Decimal
+    margin_after: Decimal
+    free_now: Decimal
+    free_after: Decimal
+
+    @property
+    def margin_needed(self) -> Decimal:
+        return self.margin_after - self.margin_now
+
+    @property
+    def is_enough(self) -> bool:
+        return self.free_after >= 0
+
+
 class BalanceReceipt(NamedTuple):
     """The server's word that a balance operation was booked."""
 
@@ -125,8 +244,13 @@ class BalanceReceipt(NamedTuple):
 class TradingServer(Protocol):
     """One MT server as every adapter shows it. All calls are serial; each may raise a `BridgeError`.
 
-    Reads may be repeated at will: an adapter re-authenticates and replays a read once. `change_balance` is never
-    replayed by anyone below the outbox."""
+    Reads may be repeated at will: an adapter re-authenticates and replays a read once. Writes (`change_balance`,
+    `open_account`, `update_user`, `set_password`, `archive_user`, `delete_user`) are sent once and never replayed by
+    anyone below the outbox: after `OutcomeUnknown` read back first. What is not in `capabilities` raises
+    `Unsupported`."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]: ...
 
     def connect(self) -> None:
         """Reach the server and prove both sides know the password. Calls connect by themselves when needed."""
@@ -147,6 +271,14 @@ class TradingServer(Protocol):
 
     def users(self, group_mask: str = "*") -> list[UserRow]: ...
 
+    def user(self, login: int) -> UserRow | None:
+        """Return one account; None when the server does not have it (any more)."""
+
+    def users_by_token(self, token: str, group_mask: str = "*") -> list[UserRow]:
+        """Return the accounts that were opened with a token: none, or one unless somebody copied it.
+
+        Reads all accounts of the mask: give the group in which it was to be opened."""
+
     def deals(self, *, since: datetime, until: datetime) -> Iterator[list[DealRow | BadRow]]:
         """Yield every deal of the UTC period [since, until), in lists of at most some thousands, oldest slice first.
 
@@ -160,6 +292,11 @@ class TradingServer(Protocol):
     def deals_by_ticket(self, tickets: Collection[int]) -> list[DealRow | BadRow]:
         """Return those of the deals that the server still has, whatever their time."""
 
+    def balance_deals(self, *, login: int, since: datetime, until: datetime) -> list[DealRow | BadRow]:
+        """Return one account's balance operations (DealAction 2…6) of [since, until), and rows that are not readable.
+
+        Complete like `deals_of_login`, so what is not here was not booked in the period."""
+
     def deal_count(self, login: int, since: datetime, until: datetime) -> int:
         """Return how many deals the server has for one account in [since, until)."""
 
@@ -167,6 +304,20 @@ class TradingServer(Protocol):
         """Return the states of the accounts that exist; unknown logins are left out."""
 
     def positions(self, logins: Collection[int]) -> list[PositionRow]: ...
+
+    def orders(self, logins: Collection[int]) -> list[OrderRow]:
+        """Return the working orders of accounts."""
+
+    def ticks(self, symbols: Collection[str]) -> list[TickRow]:
+        """Return the last prices of the symbols that have one."""
+
+    def margin_check(self, *, login: int, symbol: str, action: int, volume_e8: int, price_e8: int) -> MarginCheck:
+        """Return what a trade (0 buy, 1 sell; lots in 1e-8) at a price would do to an account's margin.
+
+        :raises NotFound: no such account or symbol."""
+
+    def check_password(self, *, login: int, kind: PasswordKind, password: str) -> bool:
+        """Say whether a password is the account's."""
 
     def change_balance(
         self, *, login: int, kind: int, amount: Decimal, token: str, note: str = "", check_margin: bool = True
@@ -177,3 +328,29 @@ class TradingServer(Protocol):
 
         :raises Refused: the server said no; nothing was booked.
         :raises OutcomeUnknown: it may or may not have been booked; read the deals back before anything else."""
+
+    def open_account(self, spec: NewUser) -> UserRow:
+        """Open an account and return it as the server has it.
+
+        :raises Refused: nothing was opened (`LoginTaken`, `WeakPassword`, `NotFound` for the group…).
+        :raises OutcomeUnknown: look for it by its login or `users_by_token` before anything else."""
+
+    def update_user(self, *, login: int, changes: UserChanges) -> UserRow:
+        """Change only the given fields, by reading the account, changing and writing it whole.
+
+        :raises NotFound: no such account. :raises OutcomeUnknown: read it again."""
+
+    def set_password(self, *, login: int, kind: PasswordKind, password: str) -> None:
+        """Set a password.
+
+        :raises WeakPassword: by the server's or the group's rules. :raises OutcomeUnknown: `check_password` tells."""
+
+    def archive_user(self, login: int) -> None:
+        """Move an account with its history out of the live base.
+
+        :raises NotFound: no such account. :raises OutcomeUnknown: `user` tells."""
+
+    def delete_user(self, login: int) -> None:
+        """Delete an account for good.
+
+        :raises AccountInUse: it has open positions or orders. :raises OutcomeUnknown: `user` tells."""

@@ -6,20 +6,27 @@ from decimal import Decimal
 from typing import Any
 
 from mt4bridge.clock import ServerClock
-from mt4bridge.errors import AnswerTooLarge, HistoryMoved, NotFound
+from mt4bridge.errors import AnswerTooLarge, BridgeError, HistoryMoved, NotFound, OutcomeUnknown, WeakPassword
 from mt4bridge.types import (
     AccountState,
     BadRow,
     BalanceReceipt,
+    Capability,
     DealRow,
     GroupRow,
+    MarginCheck,
+    NewUser,
+    OrderRow,
+    PasswordKind,
     PositionRow,
     SymbolRow,
+    TickRow,
+    UserChanges,
     UserRow,
 )
-from mt4bridge.webapi import records, wire
+from mt4bridge.webapi import accounts, records, wire
 from mt4bridge.webapi.connection import Endpoint
-from mt4bridge.webapi.normalise import DealNormaliser
+from mt4bridge.webapi.normalise import EXT_PER_VOLUME, DealNormaliser
 from mt4bridge.webapi.session import PING, Session
 from mt4bridge.webapi.slices import SliceLength
 
@@ -44,6 +51,10 @@ class WebApiServer:
 
     def __repr__(self) -> str:
         return f"WebApiServer({self._session!r})"
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return frozenset(Capability)
 
     def connect(self) -> None:
         self._session.connect()
@@ -75,7 +86,17 @@ class WebApiServer:
         path = "/api/user/get_batch"
         mask = self._group_mask if group_mask == "*" else group_mask
         rows = self._rows(path, group=mask)
-        return [records.convert(path, raw, lambda row: records.user_row(row, self._clock)) for raw in rows]
+        return [self._user_row(path, raw) for raw in rows]
+
+    def user(self, login: int) -> UserRow | None:
+        path = "/api/user/get"
+        try:
+            return self._user_row(path, wire.object_of(path, self._session.read(path, login=login)))
+        except NotFound:
+            return None
+
+    def users_by_token(self, token: str, group_mask: str = "*") -> list[UserRow]:
+        return [row for row in self.users(group_mask) if row.token == token]
 
     def deals(self, *, since: datetime, until: datetime) -> Iterator[list[DealRow | BadRow]]:
         """Yield every deal of [since, until) in slices of time that adapt to how busy the server is."""
@@ -114,6 +135,10 @@ class WebApiServer:
         raw_rows = [raw for chunk in _chunks(sorted(set(tickets))) for raw in self._rows(path, ticket=chunk)]
         return _once(self._deals.rows(raw_rows))
 
+    def balance_deals(self, *, login: int, since: datetime, until: datetime) -> list[DealRow | BadRow]:
+        rows = self.deals_of_login(login=login, since=since, until=until)
+        return [row for row in rows if isinstance(row, BadRow) or row.action in BALANCE_KINDS]
+
     def deal_count(self, login: int, since: datetime, until: datetime) -> int:
         """Return the server's count. Bounds are whole server seconds, so give whole seconds to compare counts."""
         start, end = self._clock.from_utc(since), self._clock.from_utc(until) - 1
@@ -135,6 +160,60 @@ class WebApiServer:
             for raw in self._rows(path, login=chunk)
         ]
 
+    def orders(self, logins: Collection[int]) -> list[OrderRow]:
+        path = "/api/order/get_batch"
+        return [
+            records.convert(path, raw, lambda row: records.order_row(row, self._clock))
+            for chunk in _chunks(sorted(logins))
+            for raw in self._rows(path, login=chunk)
+        ]
+
+    def ticks(self, symbols: Collection[str]) -> list[TickRow]:
+        path = "/api/tick/last"
+        return [
+            records.convert(path, raw, lambda row: records.tick_row(row, self._clock))
+            for chunk in _chunks(sorted(set(symbols)))
+            for raw in self._rows(path, symbol=chunk)
+        ]
+
+    def margin_check(self, *, login: int, symbol: str, action: int, volume_e8: int, price_e8: int) -> MarginCheck:
+        path = "/api/trade/check_margin"
+        volume = volume_e8 // EXT_PER_VOLUME
+        price = f"{Decimal(price_e8).scaleb(-8):f}"
+        answer = self._session.read(path, login=login, symbol=symbol, type=action, volume=volume, price=price)
+        return records.convert(path, wire.merged_of(path, answer), records.margin_check)
+
+    def check_password(self, *, login: int, kind: PasswordKind, password: str) -> bool:
+        body = {"Login": str(login), "Type": kind.value, "Password": password}
+        try:
+            self._session.read("/api/user/check_password", body)
+        except WeakPassword:  # 3006 means "weak" when one is set and "wrong" when one is checked
+            return False
+        return True
+
+    def open_account(self, spec: NewUser) -> UserRow:
+        path = "/api/user/add"
+        return self._written_user(path, self._session.write(path, accounts.new_user_body(spec)))
+
+    def update_user(self, *, login: int, changes: UserChanges) -> UserRow:
+        """Read, change, write. Between reading and writing another manager's edit of other fields may be lost; the
+        protocol knows no condition."""
+        path = "/api/user/get"
+        raw = wire.object_of(path, self._session.read(path, login=login))
+        body = records.convert(path, raw, lambda row: accounts.changed_body(row, changes))
+        path = "/api/user/update"
+        return self._written_user(path, self._session.write(path, {**body, "Login": str(login)}))
+
+    def set_password(self, *, login: int, kind: PasswordKind, password: str) -> None:
+        body = {"Login": str(login), "Type": kind.value, "Password": password}
+        self._session.write("/api/user/change_password", body)
+
+    def archive_user(self, login: int) -> None:
+        self._session.write("/api/user/archive/add", login=login)
+
+    def delete_user(self, login: int) -> None:
+        self._session.write("/api/user/delete", login=login)
+
     def change_balance(
         self, *, login: int, kind: int, amount: Decimal, token: str, note: str = "", check_margin: bool = True
     ) -> BalanceReceipt:
@@ -153,6 +232,18 @@ class WebApiServer:
             check_margin=int(check_margin),
         )
         return BalanceReceipt(_ticket(answer))
+
+    def _user_row(self, path: str, raw: Any) -> UserRow:
+        return records.convert(path, raw, lambda row: records.user_row(row, self._clock))
+
+    def _written_user(self, path: str, answer: dict[str, Any]) -> UserRow:
+        """Return the account in the answer to a write.
+
+        :raises OutcomeUnknown: the answer says done, and shows no account that could be understood."""
+        try:
+            return self._user_row(path, wire.object_of(path, answer))
+        except BridgeError as error:
+            raise OutcomeUnknown(path=path, detail=str(error)) from error
 
     def _batch(self, since: datetime, until: datetime) -> list[DealRow | BadRow]:
         start, end = self._clock.wall_window(since, until)
@@ -205,9 +296,9 @@ def _within(rows: list[DealRow | BadRow], since: datetime, until: datetime) -> l
     return [row for row in rows if isinstance(row, BadRow) or since <= row.deal_at < until]
 
 
-def _chunks(numbers: Sequence[int]) -> Iterator[str]:
-    for first in range(0, len(numbers), NUMBERS_PER_REQUEST):
-        yield ",".join(map(str, numbers[first : first + NUMBERS_PER_REQUEST]))
+def _chunks(items: Sequence[int | str]) -> Iterator[str]:
+    for first in range(0, len(items), NUMBERS_PER_REQUEST):
+        yield ",".join(map(str, items[first : first + NUMBERS_PER_REQUEST]))
 
 
 def _ticket(answer: dict[str, Any]) -> int:

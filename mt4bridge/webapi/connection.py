@@ -7,11 +7,14 @@ of the handshake leaves."""
 import hashlib
 import hmac
 import http.client
+import io
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from mt4bridge.errors import (
     AnswerTooLarge,
@@ -36,7 +39,8 @@ class Endpoint:
     tls_mode: str = "ca"  # ca | pin | off
     tls_ca: str = ""  # PEM text of CA certificates; "" means the system's
     tls_pin: str = ""  # hex SHA-256 of the server's certificate (DER)
-    read_seconds: float = 30.0
+    read_seconds: float = 30.0  # for a whole answer, however its bytes drip in
+    connect_seconds: float = CONNECT_SECONDS
     max_answer_mb: int = 64
 
     @property
@@ -65,7 +69,9 @@ class Connection:
         self._endpoint = endpoint
         self._monotonic = monotonic
         self._http: http.client.HTTPConnection | None = None
+        self._line: _TimedSocket | None = None
         self._used_at = 0.0
+        self._patience = endpoint.read_seconds
 
     @property
     def is_open(self) -> bool:
@@ -83,18 +89,18 @@ class Connection:
         self.close()
         endpoint = self._endpoint
         try:
-            plain = socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS)
+            plain = socket.create_connection((endpoint.host, endpoint.port), endpoint.connect_seconds)
         except (OSError, ValueError) as error:
-            raise ServerUnreachable(address=endpoint.address, detail=_reason(error)) from None
+            raise ServerUnreachable(address=endpoint.address, detail=self._reason(error)) from None
         try:
             secure = self._secured(plain)
         except BaseException:
             plain.close()
             raise
-        secure.settimeout(endpoint.read_seconds)
         secure.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._line = _TimedSocket(secure, self._monotonic)
         self._http = http.client.HTTPConnection(endpoint.host, endpoint.port)
-        self._http.sock = secure
+        self._http.sock = cast(socket.socket, self._line)
         self._used_at = self._monotonic()
 
     def close(self) -> None:
@@ -102,6 +108,16 @@ class Connection:
         connection, self._http = self._http, None
         if connection is not None:
             connection.close()
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Wait for answers so long at most, within this block."""
+        usual = self._patience
+        self._patience = min(seconds, usual)
+        try:
+            yield
+        finally:
+            self._patience = usual
 
     def get(self, path: str, target: str) -> Answer:
         """Send one GET; as `exchange`."""
@@ -116,21 +132,21 @@ class Connection:
 
         :raises SessionLost: it broke. :raises TooSlow: the answer was not complete in time.
         :raises MalformedAnswer: not HTTP. :raises AnswerTooLarge: larger than the endpoint allows."""
-        connection = self._http
-        if connection is None:
+        connection, line = self._http, self._line
+        if connection is None or line is None:
             raise SessionLost(path=path)
         try:
             connection.auto_open = 0  # a new connection would be a session nobody signed in to
             all_headers = {"Accept": "application/json", "Connection": "keep-alive", **(headers or {})}
-            deadline = self._monotonic() + self._endpoint.read_seconds
+            line.deadline = self._monotonic() + self._patience
             connection.request(method, target, body=body or None, headers=all_headers)
-            answer = self._received(connection, path, deadline)
+            answer = self._received(connection, path)
         except BridgeError:
             self.close()
             raise
         except TimeoutError:
             self.close()
-            raise TooSlow(path=path, seconds=f"{self._endpoint.read_seconds:g}") from None
+            raise TooSlow(path=path, seconds=f"{self._patience:g}") from None
         except (http.client.IncompleteRead, http.client.RemoteDisconnected, OSError):
             self.close()
             raise SessionLost(path=path) from None
@@ -140,7 +156,7 @@ class Connection:
         self._used_at = self._monotonic()
         return answer
 
-    def _received(self, connection: http.client.HTTPConnection, path: str, deadline: float) -> Answer:
+    def _received(self, connection: http.client.HTTPConnection, path: str) -> Answer:
         response = connection.getresponse()
         limit = self._endpoint.max_answer_mb << 20
         body = bytearray()
@@ -148,8 +164,6 @@ class Connection:
             body += chunk
             if len(body) > limit:
                 raise AnswerTooLarge(path=path, megabytes=self._endpoint.max_answer_mb)
-            if self._monotonic() > deadline:
-                raise TooSlow(path=path, seconds=f"{self._endpoint.read_seconds:g}")
         if response.length:  # read1 does not complain when the peer closes early
             raise SessionLost(path=path)
         response.close()  # else http.client waits for more before it sends the next request
@@ -165,7 +179,7 @@ class Connection:
         except ssl.SSLCertVerificationError as error:
             raise UntrustedCertificate(address=endpoint.address, detail=error.verify_message) from None
         except (OSError, ValueError) as error:
-            raise ServerUnreachable(address=endpoint.address, detail=f"TLS: {_reason(error)}") from None
+            raise ServerUnreachable(address=endpoint.address, detail=f"TLS: {self._reason(error)}") from None
         if endpoint.tls_mode == "pin":
             try:
                 _check_pin(endpoint, secure)
@@ -173,6 +187,59 @@ class Connection:
                 secure.close()
                 raise
         return secure
+
+    def _reason(self, error: Exception) -> str:
+        """Say why a connection failed, in few words and without the peer's bytes."""
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self._endpoint.connect_seconds:g} seconds"
+        if isinstance(error, ssl.SSLError):
+            return error.reason or "handshake failed"
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        return type(error).__name__
+
+
+class _TimedSocket:
+    """What `http.client` needs of a socket, with one deadline for all of a request and its answer.
+
+    A time-out of the socket would count anew for each byte: a peer that drips could hold the session for hours."""
+
+    def __init__(self, secure: ssl.SSLSocket, monotonic: Callable[[], float]) -> None:
+        self._secure = secure
+        self._now = monotonic
+        self.deadline = 0.0
+
+    def sendall(self, data: bytes) -> None:
+        self._hurry()
+        self._secure.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_TimedReader(self), _CHUNK_BYTES)
+
+    def close(self) -> None:
+        self._secure.close()
+
+    def receive(self, buffer: memoryview) -> int:
+        self._hurry()
+        return self._secure.recv_into(buffer)
+
+    def _hurry(self) -> None:
+        left = self.deadline - self._now()
+        if left <= 0:
+            raise TimeoutError
+        self._secure.settimeout(left)
+
+
+class _TimedReader(io.RawIOBase):
+    def __init__(self, line: _TimedSocket) -> None:
+        super().__init__()
+        self._line = line
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader passes
+        return self._line.receive(buffer)
 
 
 def certificate_pin(der: bytes) -> str:
@@ -194,14 +261,3 @@ def _check_pin(endpoint: Endpoint, secure: ssl.SSLSocket) -> None:
     wanted = endpoint.tls_pin.replace(":", "").strip().lower()
     if not hmac.compare_digest(got.encode(), wanted.encode()):
         raise UntrustedCertificate(address=endpoint.address, detail=f"its pin is {got}")
-
-
-def _reason(error: Exception) -> str:
-    """Say why a connection failed, in few words and without the peer's bytes."""
-    if isinstance(error, TimeoutError):
-        return "no answer within 5 seconds"
-    if isinstance(error, ssl.SSLError):
-        return error.reason or "handshake failed"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ COMMENT_LENGTH = 31  # the server cuts longer ones without a word
 
 Scalar = str | int
 Params = dict[str, Scalar]
+Body = Mapping[str, object]
 
 
 def password_key(password: str) -> bytes:
@@ -43,6 +45,11 @@ def target(path: str, params: Params) -> str:
         return path
     pairs = "&".join(f"{quote(name, safe='')}={quote(_escaped(value), safe='')}" for name, value in params.items())
     return f"{path}?{pairs}"
+
+
+def json_body(values: Mapping[str, object]) -> bytes:
+    """Return the body of a POST: JSON in which every scalar is text, as the server writes it itself."""
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _escaped(value: Scalar) -> str:
@@ -105,6 +112,18 @@ def object_of(path: str, answer: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise MalformedAnswer(path=path, detail="the answer is not an object")
     return value
+
+
+def merged_of(path: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer's members as one object; servers put them into one object or a list of objects.
+
+    :raises MalformedAnswer: something else is in it."""
+    merged: dict[str, Any] = {}
+    for part in rows_of(path, answer):
+        if not isinstance(part, dict):
+            raise MalformedAnswer(path=path, detail="the answer is not an object")
+        merged.update(part)
+    return merged
 
 
 def member(path: str, row: dict[str, Any], name: str) -> Any:

@@ -27,7 +27,8 @@ SYMBOL = {
 USER = {
     "Login": "954402", "Group": "real\\std-usd", "Registration": "1700000000", "Name": "old", "FirstName": "Jane",
     "MiddleName": "", "LastName": "Roe", "Country": "Cyprus", "Email": "j@example.org", "Leverage": "100",
-    "Agent": "70001", "Balance": "1000.10", "Credit": "5.00",
+    "Agent": "70001", "Balance": "1000.10", "Credit": "5.00", "Rights": "359", "Comment": "VIP", "ID": "T0KEN",
+    "Phone": "+357", "Language": "1032",
 }  # fmt: skip
 ACCOUNT = {
     "Login": "954402", "CurrencyDigits": "2", "Balance": "26000.00", "Credit": "0.00", "Margin": "11.73",
@@ -56,7 +57,8 @@ BUILDERS: list[tuple[dict[str, str], Callable[[dict[str, Any]], Any]]] = [
             2,
             UserRow(
                 954402, "real\\std-usd", "Jane Roe", "j@example.org", "Cyprus", 100, 70001, Decimal("1000.10"),
-                Decimal("5.00"), datetime(2023, 11, 14, 20, 13, 20, tzinfo=UTC),
+                Decimal("5.00"), datetime(2023, 11, 14, 20, 13, 20, tzinfo=UTC), rights=0x163 | 0x4, may_trade=False,
+                comment="VIP", token="T0KEN", phone="+357", language="el",
             ),
         ),
         (

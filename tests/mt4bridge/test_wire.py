@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mt4bridge.errors import (
     BY_CODE,
+    AddressBlocked,
     AmountTooLarge,
     BridgeError,
     InvalidParameters,
@@ -87,7 +88,8 @@ def test_a_bottomless_answer_is_a_malformed_answer() -> None:
     ("code", "kind"),
     [
         (3, InvalidParameters), (8, NoPermission), (9, ServerTroubled), (12, TooFrequent), (13, NotFound),
-        (1012, SignInRefused), (1018, TooFrequent), (3006, WeakPassword), (4005, AmountTooLarge), (6001, NotFound),
+        (1012, AddressBlocked), (1007, SignInRefused), (1018, TooFrequent), (3006, WeakPassword),
+        (4005, AmountTooLarge), (6001, NotFound),
         (10012, ServerTroubled), (10019, NotEnoughMoney), (10024, TooFrequent), (2007, Refused), (77_777, Refused),
     ],
 )  # fmt: skip
@@ -102,7 +104,24 @@ def test_return_codes_become_named_errors(code: int, kind: type[Refused]) -> Non
 
 def test_every_error_has_a_code_of_its_own_and_a_sentence_that_takes_its_fields() -> None:
     fields = dict.fromkeys(
-        ("address", "detail", "login", "path", "seconds", "megabytes", "kind", "place", "reference", "retcode", "text"),
+        (
+            "address",
+            "detail",
+            "login",
+            "path",
+            "seconds",
+            "megabytes",
+            "kind",
+            "place",
+            "reference",
+            "retcode",
+            "text",
+            "status",
+            "capability",
+            "minutes",
+            "zone",
+            "shift",
+        ),
         "x",
     )
 
