@@ -13,6 +13,7 @@ from mt4bridge.simulator.records import (
     ZERO,
     SimDeal,
     SimGroup,
+    SimOrder,
     SimPosition,
     SimState,
     SimSymbol,
@@ -23,7 +24,7 @@ FIRST_TICKET = 1_000_001
 E8 = 10**8
 TO_CREDIT = frozenset((CREDIT,))
 TimeKey = tuple[int, int]  # (time_ms, ticket)
-Change = SimGroup | SimSymbol | SimUser | SimDeal | SimPosition
+Change = SimGroup | SimSymbol | SimUser | SimDeal | SimPosition | SimOrder
 Listener = Callable[[str, Change], None]
 
 
@@ -37,6 +38,8 @@ class Book:
         self.users: dict[int, SimUser] = {}
         self.deals: dict[int, SimDeal] = {}
         self.positions: dict[int, SimPosition] = {}
+        self.orders: dict[int, SimOrder] = {}  # working, and cancelled ones of the history
+        self.archive: dict[int, tuple[SimUser, list[SimDeal]]] = {}
         self.listeners: list[Listener] = []
         self.rate: Callable[[str, str], Decimal] = lambda _base, _quote: Decimal(1)
         self._last_ticket = first_ticket - 1
@@ -57,6 +60,12 @@ class Book:
         self.symbols[symbol.name] = symbol
         self._announce("symbol", symbol)
 
+    def remove_group(self, name: str) -> None:
+        self._announce("group_gone", self.groups.pop(name))
+
+    def remove_symbol(self, name: str) -> None:
+        self._announce("symbol_gone", self.symbols.pop(name))
+
     def put_user(self, user: SimUser) -> None:
         self.users[user.login] = user
         self._by_login.setdefault(user.login, [])
@@ -64,11 +73,25 @@ class Book:
         self._announce("user", user)
 
     def remove_user(self, login: int) -> None:
-        """Archive an account: it and its history leave the live base."""
-        user = self.users.pop(login)
+        """Delete an account and its history."""
         for _, ticket in list(self._by_login.get(login, [])):
             self.remove_deal(ticket)
-        self._announce("user_gone", user)
+        self._drop_orders(login)
+        self._announce("user_gone", self.users.pop(login))
+
+    def archive_user(self, login: int) -> None:
+        """Move an account and its deals out of the live base."""
+        user = self.users.pop(login)
+        self.archive[login] = (user, [self._forget(ticket) for _, ticket in list(self._by_login.get(login, []))])
+        self._drop_orders(login)
+        self._announce("user_archived", user)
+
+    def restore_user(self, login: int) -> SimUser:
+        """Bring an archived account back."""
+        user, deals = self.archive.pop(login)
+        self._announce("user_restored", user)
+        self.load([("user", user), *(("deal", deal) for deal in deals)])
+        return user
 
     def put_deal(self, deal: SimDeal) -> None:
         """Add a deal, or replace the one with its ticket."""
@@ -99,18 +122,30 @@ class Book:
         self._announce("position_gone", position)
         return position
 
+    def put_order(self, order: SimOrder) -> None:
+        self.orders[order.order] = order
+        self._last_ticket = max(self._last_ticket, order.order)
+        self._announce("order", order)
+
+    def remove_order(self, number: int) -> None:
+        self._announce("order_gone", self.orders.pop(number))
+
+    def orders_of(self, login: int, *, working: bool) -> list[SimOrder]:
+        """Return one account's orders that work, or those that are done, by number."""
+        kept = (order for order in self.orders.values() if order.login == login and bool(order.done_ms) != working)
+        return sorted(kept, key=lambda order: order.order)
+
     def deals_of(self, login: int, from_s: int, to_s: int) -> list[SimDeal]:
         """Return one account's deals of [from, to] in server seconds, both included, by time and ticket."""
         return self._window(self._by_login.get(login, []), from_s, to_s)
 
-    def deals_of_groups(self, masks: str, from_s: int, to_s: int) -> list[SimDeal]:
-        """Return the deals of [from, to] of all accounts whose group fits the masks, by time and ticket."""
-        fitting = self.groups_like(masks)
+    def deals_in(self, groups: set[str], from_s: int, to_s: int) -> list[SimDeal]:
+        """Return the deals of [from, to] of all accounts in these groups, by time and ticket."""
         deals = self._window(self._timeline, from_s, to_s)
-        if len(fitting) == len(self.groups):
+        if len(groups) == len(self.groups):
             return deals
         users = self.users
-        return [deal for deal in deals if deal.login in users and users[deal.login].group in fitting]
+        return [deal for deal in deals if deal.login in users and users[deal.login].group in groups]
 
     def groups_like(self, masks: str) -> set[str]:
         """Return the group names that a comma list of masks names: `*` any text, `!` takes away."""
@@ -123,20 +158,19 @@ class Book:
             if any(fnmatchcase(name, mask) for mask in wanted) and not any(fnmatchcase(name, mask) for mask in unwanted)
         }
 
-    def logins_like(self, masks: str) -> list[int]:
-        fitting = self.groups_like(masks)
-        return sorted(user.login for user in self.users.values() if user.group in fitting)
-
     def positions_of(self, login: int) -> list[SimPosition]:
         return [self.positions[number] for number in sorted(self._positions_of.get(login, ()))]
 
     def state_of(self, login: int) -> SimState:
         """Work out an account's balance from its deals, and its floating result from its open positions."""
-        user = self.users[login]
-        group = self.groups[user.group]
+        deals = self.deals
+        return self.state_of_deals(self.users[login], [deals[ticket] for _, ticket in self._by_login.get(login, [])])
+
+    def state_of_deals(self, user: SimUser, deals: Iterable[SimDeal]) -> SimState:
+        """Work out the state of an account from the given deals and its open positions."""
+        login, group = user.login, self.groups[user.group]
         balance = credit = ZERO
-        for _, ticket in self._by_login.get(login, []):
-            deal = self.deals[ticket]
+        for deal in deals:
             if deal.action in TO_CREDIT:
                 credit += deal.profit
             else:
@@ -148,10 +182,15 @@ class Book:
             leverage=user.leverage,
             balance=balance,
             credit=credit,
-            margin=sum((self._margin(position, user, group) for position in positions), ZERO),
+            margin=sum((self._margin(position, user) for position in positions), ZERO),
             profit=sum((position.profit for position in positions), ZERO),
             swap=sum((position.swap for position in positions), ZERO),
         )
+
+    def deals_of_position(self, number: int) -> list[SimDeal]:
+        """Return a position's deals by time and ticket."""
+        found = [deal for deal in self.deals.values() if deal.position == number]
+        return sorted(found, key=lambda deal: (deal.time_ms, deal.ticket))
 
     def last_time_ms(self) -> int:
         return self._timeline[-1][0] if self._timeline else 0
@@ -176,11 +215,26 @@ class Book:
         elif isinstance(record, SimPosition):
             self.put_position(record) if kind == "position" else self.remove_position(record.position)
         elif isinstance(record, SimUser):
-            self.put_user(record) if kind == "user" else self.users.pop(record.login)
+            self._apply_user(kind, record)
+        elif isinstance(record, SimOrder):
+            self.put_order(record) if kind == "order" else self.remove_order(record.order)
         elif isinstance(record, SimGroup):
-            self.put_group(record)
+            self.put_group(record) if kind == "group" else self.remove_group(record.name)
         else:
-            self.put_symbol(record)
+            self.put_symbol(record) if kind == "symbol" else self.remove_symbol(record.name)
+
+    def _apply_user(self, kind: str, user: SimUser) -> None:
+        if kind == "user":
+            self.put_user(user)
+        elif kind == "user_archived":
+            self.archive_user(user.login)
+        elif kind == "user_restored":
+            self.restore_user(user.login)
+        else:
+            self.users.pop(user.login)
+
+    def _drop_orders(self, login: int) -> None:
+        self.orders = {number: order for number, order in self.orders.items() if order.login != login}
 
     def _window(self, keys: list[TimeKey], from_s: int, to_s: int) -> list[SimDeal]:
         first = bisect_left(keys, (from_s * 1000, 0))
@@ -196,13 +250,18 @@ class Book:
                 del keys[index]
         return deal
 
-    def _margin(self, position: SimPosition, user: SimUser, group: SimGroup) -> Decimal:
+    def margin_of(
+        self, user: SimUser, symbol_name: str, contract_size: Decimal, volume_e8: int, price: Decimal
+    ) -> Decimal:
         """Return lots × contract × price ÷ leverage in account currency: the forex formula, for every symbol."""
-        symbol = self.symbols.get(position.symbol)
+        group, symbol = self.groups[user.group], self.symbols.get(symbol_name)
         quote = symbol.currency_profit if symbol else group.currency
-        notional = Decimal(position.volume_e8) / E8 * position.contract_size * position.price_open
+        notional = Decimal(volume_e8) / E8 * contract_size * price
         exact = notional * self.rate(quote, group.currency) / max(user.leverage, 1)
         return exact.quantize(Decimal(1).scaleb(-group.currency_digits))
+
+    def _margin(self, item: SimPosition, user: SimUser) -> Decimal:
+        return self.margin_of(user, item.symbol, item.contract_size, item.volume_e8, item.price_open)
 
     def _announce(self, kind: str, record: Change) -> None:
         for listener in self.listeners:

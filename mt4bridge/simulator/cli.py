@@ -18,9 +18,12 @@ from mt4bridge.histories.types import HistoryError
 from mt4bridge.simulator import certificate, generate, journal, load
 from mt4bridge.simulator.api import Api
 from mt4bridge.simulator.book import FIRST_TICKET, Book
+from mt4bridge.simulator.commands.desk import Desk
 from mt4bridge.simulator.control import Control
 from mt4bridge.simulator.faults import FAULTS, Faults, UnknownFault
+from mt4bridge.simulator.http import IDLE_SECONDS
 from mt4bridge.simulator.live import LiveTrading
+from mt4bridge.simulator.manager import Manager, parse_forbidden
 from mt4bridge.simulator.market import Market
 from mt4bridge.simulator.server import AccessServer
 
@@ -50,6 +53,12 @@ def parser() -> argparse.ArgumentParser:
     add("--live", type=float, default=0.0, metavar="RATE", help="trades opened a minute, in real time")
     add("--faults", nargs="+", default=[], metavar="NAME", help=f"{', '.join(FAULTS)}; NAME=share or NAME/n")
     add("--slow-seconds", type=float, default=3.0, help="how long slow_answer waits")
+    add("--maintenance-seconds", type=float, default=5.0, help="how long a maintenance window is")
+    add("--idle-seconds", type=float, default=IDLE_SECONDS, help="a connection without requests is dropped after it")
+    add("--cookies", action="store_true", help="set a cookie at sign-in, as some gateways before a server do")
+    add("--update-clears", action="store_true", help="user/update by JSON body empties what the body does not name")
+    add("--groups", default="*", metavar="MASKS", help="which groups the manager may see")
+    add("--forbid", nargs="+", default=[], metavar="PATH", help="commands refused with retcode 8, or PATH=403")
     add("--state", type=Path, default=None, help="journal of the book: written, and read again at the next start")
     add("--cert-dir", type=Path, default=None, help="where the certificate is kept between starts")
     add("--control", action="store_true", help="open the control port (plain HTTP, loopback only)")
@@ -86,13 +95,16 @@ async def _run(options: argparse.Namespace) -> int:
     log = _fill(book, market, options)
     faults = Faults(options.faults, options.seed)
     faults.slow_seconds = options.slow_seconds
-    api = Api(book, market, lambda: clock.from_utc_ms(datetime.now(UTC)), options.login)
-    server = AccessServer(api, faults, login=options.login, password=password)
+    faults.maintenance_seconds = options.maintenance_seconds
+    now_ms = lambda: clock.from_utc_ms(datetime.now(UTC))  # noqa: E731
+    api = Api(Desk(book, market, now_ms, update_clears=options.update_clears))
+    managers = _managers(options, password)
+    server = AccessServer(api, faults, managers, idle_seconds=options.idle_seconds, cookies=options.cookies)
     identity = certificate.load_or_create(options.cert_dir)
-    listener = await server.start(options.host, options.port, identity.server_context())
+    port = await server.start(options.host, options.port, identity.server_context())
     live = LiveTrading(book, market, rate_per_minute=options.live, seed=options.seed)
     ready = {
-        "address": f"{options.host}:{listener.sockets[0].getsockname()[1]}",
+        "address": f"{options.host}:{port}",
         "pin": identity.pin,
         "certificate": identity.public_pem,
         "login": options.login,
@@ -108,13 +120,16 @@ async def _run(options: argparse.Namespace) -> int:
     task = asyncio.create_task(live.run())
     await _until_signal()
     task.cancel()
-    server.cut_all()
-    listener.close()
+    await server.stop()
     if log is not None:
         log.close()
     if options.faults:
         print(json.dumps({"faults": faults.report()}), file=sys.stderr)
     return 0
+
+
+def _managers(options: argparse.Namespace, password: str) -> list[Manager]:
+    return [Manager(options.login, password, options.groups, parse_forbidden(options.forbid))]
 
 
 def _fill(book: Book, market: Market, options: argparse.Namespace) -> journal.Journal | None:

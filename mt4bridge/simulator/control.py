@@ -8,15 +8,20 @@ unless kept open close_ticket, closed_at (UTC), time_msc |
 | /sim/edit | ticket, [profit_change, default 1] | ticket |
 | /sim/delete | ticket | ticket |
 | /sim/balance | login, amount, [comment] | ticket |
-| /sim/faults | [on: list of switches], [off: list of names or "all"], [slow_seconds] | active, injected |
+| /sim/order | login, symbol, lots, price, [kind: 2 buy limit … 5 sell stop] | order |
+| /sim/faults | [on: list of switches], [off: list of names or "all"], [slow_seconds], [maintenance_seconds] | active, \
+injected |
 | /sim/totals | – | deals, accounts, positions, requests, per login: deals, balance, equity, closed_profit, swap, open |
 | /sim/deals | [login] | tickets, ascending |
+| /sim/users | [login] | accounts: login, group, name, rights, token, archived |
 | /sim/cut | – | connections dropped |
+| /sim/maintenance | [seconds, default 5] | connections dropped; new ones are hung up on until then |
 """
 
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from mt4bridge.simulator import trading
@@ -27,7 +32,7 @@ from mt4bridge.simulator.http import BadRequest, Reply, Request, read_request, s
 from mt4bridge.simulator.live import close_at_market, open_at_market
 from mt4bridge.simulator.market import Market
 from mt4bridge.simulator.query import ApiError, Query
-from mt4bridge.simulator.records import BUY, OUT, SELL, ZERO
+from mt4bridge.simulator.records import BUY, OUT, SELL, ZERO, SimOrder
 from mt4bridge.simulator.server import AccessServer
 
 Answer = dict[str, object]
@@ -48,7 +53,10 @@ class Control:
             "/sim/faults": self._switch,
             "/sim/totals": self._totals,
             "/sim/deals": self._deals,
+            "/sim/order": self._order,
+            "/sim/users": self._users,
             "/sim/cut": lambda _: {"dropped": self._server.cut_all()},
+            "/sim/maintenance": lambda query: {"dropped": self._server.close_for(query.number("seconds", 5))},
         }
 
     async def start(self, port: int) -> str:
@@ -126,7 +134,39 @@ class Control:
             self._faults.turn_off(name)
         if query.has("slow_seconds"):
             self._faults.slow_seconds = float(query.money("slow_seconds"))
+        if query.has("maintenance_seconds"):
+            self._faults.maintenance_seconds = float(query.money("maintenance_seconds"))
         return {"active": self._faults.active(), "injected": self._faults.report()}
+
+    def _order(self, query: Query) -> Answer:
+        """Place a pending order that no price ever reaches by itself."""
+        symbol = self._book.symbols[query.text("symbol")]
+        order = SimOrder(
+            order=self._book.next_ticket(),
+            login=query.number("login"),
+            symbol=symbol.name,
+            kind=query.number("kind", 2),
+            volume_e8=int(query.money("lots") * E8),
+            price=query.money("price"),
+            placed_ms=self._book.clock.from_utc_ms(datetime.now(UTC)),
+            digits=symbol.digits,
+            contract_size=symbol.contract_size,
+        )
+        self._book.put_order(order)
+        return {"order": order.order}
+
+    def _users(self, query: Query) -> Answer:
+        kept = [*self._book.users.values(), *(user for user, _ in self._book.archive.values())]
+        wanted = query.number("login", 0)
+        accounts = [
+            {
+                "login": user.login, "group": user.group, "name": user.name, "rights": user.rights,
+                "token": user.more.get("ID", ""), "archived": user.login in self._book.archive,
+            }
+            for user in kept
+            if wanted in (0, user.login)
+        ]  # fmt: skip
+        return {"accounts": accounts}
 
     def _totals(self, _query: Query) -> Answer:
         book = self._book

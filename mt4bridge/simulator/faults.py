@@ -21,8 +21,12 @@ FAULTS: dict[str, tuple[str, int]] = {
     "impostor": ("the server proves nothing: cli_rand_answer is wrong", 1),
     "busy": ("a read is refused with code 12, too frequent", 10),
     "not_json": ("a read is answered by a web page of a proxy", 10),
+    "bad_gateway": ("a read is answered by HTTP status 502", 10),
+    "maintenance": ("the server goes down for some seconds, by default 5", 400),
     "balance_lost": ("a balance operation is cut off before it is booked", 2),
     "balance_unanswered": ("a balance operation is booked and the connection cut before the answer", 2),
+    "user_lost": ("a change of an account is cut off before it is carried out", 2),
+    "user_unanswered": ("a change of an account is carried out and the connection cut before the answer", 2),
 }
 """Name → what it does, and its usual rate: every n-th chance."""
 
@@ -52,6 +56,7 @@ class Faults:
         self._on: dict[str, _Switch] = {}
         self._injected: dict[str, int] = dict.fromkeys(known, 0)
         self.slow_seconds = 3.0
+        self.maintenance_seconds = 5.0
         for switch in switches:
             self.turn_on(switch)
 

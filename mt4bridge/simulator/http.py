@@ -8,7 +8,9 @@ from urllib.parse import unquote_to_bytes
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 8 << 20
 IDLE_SECONDS = 180.0
-_REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
+_REASONS = {
+    200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests", 502: "Bad Gateway",
+}  # fmt: skip
 
 
 class BadRequest(Exception):
@@ -23,6 +25,7 @@ class Request:
     path: str
     params: dict[str, str]
     keep_alive: bool
+    body_names: frozenset[str] = frozenset()  # which of the parameters came in the body
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,18 @@ class Reply:
     status: int = 200
     content_type: str = "application/json"
     cut_after: int | None = None
+    cookie: str = ""
 
 
 FORBIDDEN = Reply("403 Forbidden", 403, "text/html")
 
 
-async def read_request(reader: asyncio.StreamReader) -> Request | None:
+async def read_request(reader: asyncio.StreamReader, idle_seconds: float = IDLE_SECONDS) -> Request | None:
     """Read the next request; None when the client is gone or idle for too long.
 
     :raises BadRequest: not HTTP."""
     try:
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE_SECONDS)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), idle_seconds)
     except (asyncio.IncompleteReadError, TimeoutError, ConnectionError):
         return None
     except asyncio.LimitOverrunError:
@@ -64,8 +68,9 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     path, _, query = parts[1].partition("?")
-    params = {**_query(query), **_body(body)}
-    return Request(parts[0], path, params, headers.get("connection", "").lower() != "close")
+    in_body = json_params(body)
+    keep_alive = headers.get("connection", "").lower() != "close"
+    return Request(parts[0], path, {**_query(query), **in_body}, keep_alive, frozenset(in_body))
 
 
 async def send(writer: asyncio.StreamWriter, reply: Reply) -> None:
@@ -73,8 +78,11 @@ async def send(writer: asyncio.StreamWriter, reply: Reply) -> None:
     body = reply.body.encode("utf-8", errors="surrogatepass")
     head = (
         f"HTTP/1.1 {reply.status} {_REASONS[reply.status]}\r\nServer: MT5 simulator\r\n"
-        f"Content-Type: {reply.content_type}\r\nContent-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n"
+        f"Content-Type: {reply.content_type}\r\nContent-Length: {len(body)}\r\nConnection: keep-alive\r\n"
     )
+    if reply.cookie:
+        head += f"Set-Cookie: {reply.cookie}; Secure; HttpOnly\r\n"
+    head += "\r\n"
     if reply.cut_after is not None:
         body = body[: reply.cut_after]
     writer.write(head.encode("latin-1") + body)
@@ -110,12 +118,12 @@ def unescaped(value: str) -> str:
     return "".join(result)
 
 
-def _body(body: bytes) -> dict[str, str]:
+def json_params(body: bytes) -> dict[str, str]:
     """Return the parameters of a JSON body, whatever its content type says; lists as comma lists."""
     if not body.strip():
         return {}
     try:
-        values = json.loads(body)
+        values = json.loads(body, parse_float=str, parse_int=str)
     except ValueError:
         raise BadRequest("the body is not JSON") from None
     if not isinstance(values, dict):
@@ -128,4 +136,6 @@ def _text(value: object) -> str:
         return ",".join(_text(item) for item in value)
     if isinstance(value, bool):
         return str(int(value))
+    if isinstance(value, dict):
+        return json.dumps(value)
     return "" if value is None else str(value)

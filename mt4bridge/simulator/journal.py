@@ -9,11 +9,13 @@ from typing import Any, TextIO
 
 from mt4bridge.simulator.book import Book, Change
 from mt4bridge.simulator.market import Market
-from mt4bridge.simulator.records import SimDeal, SimGroup, SimPosition, SimSymbol, SimUser
+from mt4bridge.simulator.records import SimDeal, SimGroup, SimOrder, SimPosition, SimSymbol, SimUser
 
 _KINDS: dict[str, type[Change]] = {
-    "group": SimGroup, "symbol": SimSymbol, "user": SimUser, "user_gone": SimUser, "deal": SimDeal,
-    "deal_gone": SimDeal, "position": SimPosition, "position_gone": SimPosition,
+    "group": SimGroup, "group_gone": SimGroup, "symbol": SimSymbol, "symbol_gone": SimSymbol,
+    "user": SimUser, "user_gone": SimUser, "user_archived": SimUser, "user_restored": SimUser,
+    "order": SimOrder, "order_gone": SimOrder, "deal": SimDeal, "deal_gone": SimDeal,
+    "position": SimPosition, "position_gone": SimPosition,
 }  # fmt: skip
 _DECIMALS: dict[Callable[..., Change], set[str]] = {
     kind: {field.name for field in dataclasses.fields(kind) if field.type is Decimal} for kind in _KINDS.values()
@@ -45,6 +47,7 @@ class Journal:
             *(("symbol", symbol) for symbol in book.symbols.values()),
             *(("user", user) for user in book.users.values()),
             *(("deal", deal) for deal in book.deals.values()),
+            *(("order", order) for order in book.orders.values()),
             *(("position", position) for position in book.positions.values()),
         ]
         partial = self._path.with_suffix(".part")

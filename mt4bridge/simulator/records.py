@@ -41,6 +41,8 @@ class SimUser:
     registered_s: int = 0  # server clock
     rights: int = 0x163
     comment: str = ""
+    last_access_s: int = 0  # server clock
+    password_changed_s: int = 0  # server clock
     passwords: dict[str, str] = field(default_factory=dict, repr=False)  # main, investor, api
     more: dict[str, str] = field(default_factory=dict)  # further fields of the wire, kept as given
 
@@ -98,6 +100,31 @@ class SimPosition:
     magic: int = 0
     comment: str = ""
     frozen: bool = False  # from a printed statement: its result never moves
+
+
+@dataclass(slots=True)
+class SimOrder:
+    """A working order, or a cancelled one of the history. Filled orders are read off their deals."""
+
+    order: int
+    login: int
+    symbol: str
+    kind: int  # 0 buy, 1 sell, 2 buy limit, 3 sell limit, 4 buy stop, 5 sell stop
+    volume_e8: int  # lots
+    price: Decimal
+    placed_ms: int  # server clock
+    digits: int
+    contract_size: Decimal
+    sl: Decimal = ZERO
+    tp: Decimal = ZERO
+    expires_s: int = 0  # server clock; 0 never
+    done_ms: int = 0  # server clock; 0 while it works
+    state: int = 1  # 1 placed, 2 cancelled, 4 filled, 6 expired
+    position: int = 0
+    filled_e8: int = 0  # lots
+    reason: int = 0
+    magic: int = 0
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,24 +3,10 @@
 import json
 from decimal import Decimal
 
-from mt4bridge.simulator.records import SimDeal, SimGroup, SimPosition, SimState, SimSymbol, SimUser
+from mt4bridge.simulator.records import SimDeal, SimGroup, SimOrder, SimPosition, SimState, SimSymbol, SimUser
 
 Fields = dict[str, object]
 _PER_VOLUME = 10_000
-
-
-def done(answer: object) -> str:
-    """Return the text of a successful answer."""
-    return json.dumps({"retcode": "0 Done", "answer": answer}, ensure_ascii=False, separators=(",", ":"))
-
-
-def done_rows(texts: list[str]) -> str:
-    """Return a successful answer of rows that are JSON text already."""
-    return '{"retcode":"0 Done","answer":[' + ",".join(texts) + "]}"
-
-
-def retcode(number: int, text: str) -> str:
-    return json.dumps({"retcode": f"{number} {text}"})
 
 
 def money(amount: Decimal, digits: int) -> str:
@@ -74,6 +60,25 @@ def position(item: SimPosition, currency_digits: int) -> Fields:
     }  # fmt: skip
 
 
+def order(item: SimOrder, currency_digits: int) -> Fields:
+    price, left = f".{item.digits}f", item.volume_e8 - item.filled_e8
+    return {
+        "Order": str(item.order), "ExternalID": "", "Login": str(item.login), "Dealer": "0", "Symbol": item.symbol,
+        "Digits": str(item.digits), "DigitsCurrency": str(currency_digits),
+        "ContractSize": f"{item.contract_size:.2f}", "State": str(item.state), "Reason": str(item.reason),
+        "TimeSetup": str(item.placed_ms // 1000), "TimeExpiration": str(item.expires_s),
+        "TimeDone": str(item.done_ms // 1000), "TimeSetupMsc": str(item.placed_ms), "TimeDoneMsc": str(item.done_ms),
+        "ModifyFlags": "0", "Type": str(item.kind), "TypeFill": "0" if item.kind < 2 else "2",
+        "TypeTime": "2" if item.expires_s else "0", "PriceOrder": f"{item.price:{price}}",
+        "PriceTrigger": f"{0:{price}}", "PriceCurrent": f"{item.price:{price}}", "PriceSL": f"{item.sl:{price}}",
+        "PriceTP": f"{item.tp:{price}}", "VolumeInitial": str(item.volume_e8 // _PER_VOLUME),
+        "VolumeInitialExt": str(item.volume_e8), "VolumeCurrent": str(left // _PER_VOLUME),
+        "VolumeCurrentExt": str(left), "ExpertID": str(item.magic), "PositionID": str(item.position),
+        "PositionByID": "0", "Comment": item.comment, "ActivationMode": "0", "ActivationTime": "0",
+        "ActivationPrice": f"{0:{price}}", "ActivationFlags": "0", "ApiData": [],
+    }  # fmt: skip
+
+
 def account(state: SimState) -> Fields:
     digits = state.currency_digits
     level = state.equity / state.margin * 100 if state.margin else Decimal(0)
@@ -90,12 +95,14 @@ def account(state: SimState) -> Fields:
 
 
 def user(item: SimUser, state: SimState) -> Fields:
-    first, _, last = item.name.partition(" ")
+    first, _, last = item.name.rpartition(" ")
     fields: Fields = {
         "Login": str(item.login), "Group": item.group, "CertSerialNumber": "0", "Rights": str(item.rights), "MQID": "",
-        "Registration": str(item.registered_s), "LastAccess": str(item.registered_s),
-        "LastPassChange": str(item.registered_s), "LastIP": "203.0.113.7", "Name": item.name, "FirstName": first,
-        "LastName": last, "MiddleName": "", "Company": "", "Account": "", "Country": item.country, "Language": "1033",
+        "Registration": str(item.registered_s), "LastAccess": str(item.last_access_s or item.registered_s),
+        "LastPassChange": str(item.password_changed_s or item.registered_s), "LastIP": "203.0.113.7",
+        "Name": item.name, "FirstName": first or last,
+        "LastName": last if first else "", "MiddleName": "", "Company": "", "Account": "", "Country": item.country,
+        "Language": "1033",
         "ClientID": "0", "City": "", "State": "", "ZipCode": "", "Address": "", "Phone": "", "Email": item.email,
         "ID": "", "Status": "RE", "Comment": item.comment, "Color": "4278190080", "PhonePassword": "",
         "Leverage": str(item.leverage), "Agent": str(item.agent),
@@ -125,14 +132,35 @@ def group(item: SimGroup) -> Fields:
 def symbol(item: SimSymbol) -> Fields:
     point = f"{Decimal(1).scaleb(-item.digits):f}"
     return {
-        "Symbol": item.name, "Path": item.path, "ISIN": "", "Description": item.description,
-        "CurrencyBase": item.currency_base, "CurrencyBaseDigits": "2", "CurrencyProfit": item.currency_profit,
-        "CurrencyProfitDigits": "2", "CurrencyMargin": item.currency_base, "CurrencyMarginDigits": "2",
-        "Digits": str(item.digits), "Point": point, "Multiply": f"{10**item.digits}.00",
-        "ContractSize": f"{item.contract_size:.2f}", "TickValue": "0.00", "TickSize": point, "CalcMode": "0",
-        "TradeMode": "4", "ExecMode": "2", "Spread": "0", "StopsLevel": "0", "FreezeLevel": "0", "VolumeMin": "100",
-        "VolumeMinExt": "1000000", "VolumeMax": "10000000", "VolumeMaxExt": "100000000000", "VolumeStep": "100",
-        "VolumeStepExt": "1000000", "VolumeLimit": "0", "VolumeLimitExt": "0", "MarginInitial": "0.00",
-        "SwapMode": "1", "SwapLong": "0.00", "SwapShort": "0.00", "Swap3Day": "3", "TimeStart": "0",
-        "TimeExpiration": "0", "Category": "", "Exchange": "", "Country": "",
+        "Symbol": item.name, "Path": item.path, "Description": item.description, "CurrencyBase": item.currency_base,
+        "CurrencyProfit": item.currency_profit, "CurrencyMargin": item.currency_base, "Digits": str(item.digits),
+        "Point": point, "TickSize": point, "Multiply": f"{10**item.digits}.00",
+        "ContractSize": f"{item.contract_size:.2f}", "VolumeMin": "100", "VolumeMinExt": "1000000",
+        "VolumeMax": "10000000", "VolumeMaxExt": "100000000000", "VolumeStep": "100", "VolumeStepExt": "1000000",
+        **dict.fromkeys(("CurrencyBaseDigits", "CurrencyProfitDigits", "CurrencyMarginDigits", "ExecMode"), "2"),
+        **dict.fromkeys(_SYMBOL_TEXTS, ""), **dict.fromkeys(_SYMBOL_NUMBERS, "0"),
+        **dict.fromkeys(_SYMBOL_RATES, "0.00"), "TradeMode": "4", "SwapMode": "1", "Swap3Day": "3",
+        "Color": "4278190080", "ColorBackground": "4278190080", "FillFlags": "3", "ExpirFlags": "15",
+        "OrderFlags": "127", "SessionsQuotes": _WEEK, "SessionsTrades": _WEEK,
     }  # fmt: skip
+
+
+_SYMBOL_TEXTS = ("ISIN", "International", "Basis", "Source", "Page", "Category", "Exchange", "CFI", "Country")
+_SYMBOL_NUMBERS = (
+    "TickFlags", "TickBookDepth", "TickChartMode", "FilterSoft", "FilterSoftTicks", "FilterHard", "FilterHardTicks",
+    "FilterDiscard", "FilterSpreadMax", "FilterSpreadMin", "FilterGap", "FilterGapTicks", "TradeFlags", "CalcMode",
+    "GTCMode", "Spread", "SpreadBalance", "SpreadDiff", "SpreadDiffBalance", "StopsLevel", "FreezeLevel",
+    "QuotesTimeout", "VolumeLimit", "VolumeLimitExt", "MarginFlags", "TimeStart", "TimeExpiration", "REFlags",
+    "RETimeout", "IEFlags", "IECheckMode", "IETimeout", "IESlipProfit", "IESlipLosing", "IEVolumeMax",
+    "IEVolumeMaxExt", "OptionMode", "OptionsMode", "SpliceType", "SpliceTimeType", "SpliceTimeDays", "Sector",
+    "Industry", "SubscriptionsDelay",
+)  # fmt: skip
+_ORDER_KINDS = ("Buy", "Sell", "BuyLimit", "SellLimit", "BuyStop", "SellStop", "BuyStopLimit", "SellStopLimit")
+_SYMBOL_RATES = (
+    "TickValue", "MarginInitial", "MarginMaintenance", "MarginLiquidity", "MarginHedged", "MarginCurrency",
+    "MarginLong", "MarginShort", "MarginLimit", "MarginStop", "MarginStopLimit", "SwapLong", "SwapShort",
+    "PriceSettle", "PriceLimitMax", "PriceLimitMin", "PriceStrike", "FaceValue", "AccruedInterest",
+    *(f"Margin{phase}{kind}" for phase in ("Initial", "Maintenance") for kind in _ORDER_KINDS),
+)  # fmt: skip
+_OPEN_DAY: list[Fields] = [{"Open": "0", "Close": "1440"}]
+_WEEK: list[list[Fields]] = [[], *([_OPEN_DAY] * 5), []]

@@ -1,149 +1,165 @@
-"""The access server: TLS, sessions bound to their connection, commands, and the faults on top."""
+"""The access server: one port, sessions bound to their connection, commands, and the faults on top."""
 
 import asyncio
 import json
 import logging
 import secrets
 import ssl
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 
-from mt4bridge.simulator import render
-from mt4bridge.simulator.api import Api
+from mt4bridge.simulator import outcome
+from mt4bridge.simulator.api import USER_WRITES, WRITES, Api
+from mt4bridge.simulator.door import Door
 from mt4bridge.simulator.faults import Faults
 from mt4bridge.simulator.history_faults import strike_history
-from mt4bridge.simulator.http import FORBIDDEN, BadRequest, Reply, Request, read_request, send
+from mt4bridge.simulator.http import FORBIDDEN, IDLE_SECONDS, BadRequest, Reply, Request, read_request, send
+from mt4bridge.simulator.manager import Manager
 from mt4bridge.simulator.query import ApiError, Query
-from mt4bridge.webapi import wire
+from mt4bridge.simulator.raw import RawServant
+from mt4bridge.simulator.sessions import VERSION, Forbidden, Reception, Visit
 
 log = logging.getLogger("mt4bridge.simulator")
-VERSION = "3661"
 _DEAL_ANSWERS = frozenset(("/api/deal/get_batch", "/api/deal/get_page"))
-_WRITES = frozenset(
-    ("/api/trade/balance", "/api/user/add", "/api/user/update", "/api/user/delete", "/api/user/change_password")
-)
-
-
-@dataclass(slots=True)
-class _Visit:
-    """One connection and who it is."""
-
-    srv_rand: str = ""
-    signed_in: bool = False
-    writer: asyncio.StreamWriter | None = field(default=None, repr=False)
+_AUTH = ("/api/auth/start", "/api/auth/answer", "/api/quit")
+_COMMON_ERROR = 2
 
 
 class AccessServer:
-    """Serves one manager login. A session dies with its connection."""
+    """Serves the managers over TLS-HTTP and over the raw protocol."""
 
-    def __init__(self, api: Api, faults: Faults, *, login: int, password: str) -> None:
+    def __init__(
+        self,
+        api: Api,
+        faults: Faults,
+        managers: list[Manager],
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+        cookies: bool = False,
+    ) -> None:
         self._api = api
         self._faults = faults
-        self._login = login
-        self._key = wire.password_key(password)
-        self._visits: set[int] = set()
-        self._writers: dict[int, asyncio.StreamWriter] = {}
-        self._aliases = {
-            _alias(path): path for path in (*api.commands, "/api/auth/start", "/api/auth/answer", "/api/quit")
-        }
+        self._reception = Reception(api, faults, managers)
+        self._raw = RawServant(self._reception, idle_seconds=idle_seconds)
+        self._idle_seconds = idle_seconds
+        self._cookies = cookies
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._aliases = {_alias(path): path for path in (*api.commands, *_AUTH)}
+        self._door: Door | None = None
         self.requests = 0
 
-    async def start(self, host: str, port: int, context: ssl.SSLContext) -> asyncio.Server:
-        """Listen. Port 0 takes any free one."""
-        return await asyncio.start_server(self._serve, host, port, ssl=context, limit=65_536)
+    async def start(self, host: str, port: int, context: ssl.SSLContext) -> int:
+        """Listen. Port 0 takes any free one; returns the port."""
+        self._door = Door(context, secure=self._tracked(self._serve), raw=self._tracked(self._serve_raw))
+        return await self._door.open(host, port)
+
+    async def stop(self) -> None:
+        self.cut_all()
+        if self._door is not None:
+            await self._door.close()
 
     def cut_all(self) -> int:
         """Drop every connection at once, as a restart of the server would."""
-        writers = list(self._writers.values())
-        for writer in writers:
+        for writer in self._writers:
             writer.transport.abort()
-        return len(writers)
+        return len(self._writers)
+
+    def close_for(self, seconds: float) -> int:
+        """Go into maintenance: drop all connections and hang up on new ones for a while."""
+        door = self._door
+        if door is not None and not door.is_closed:
+            door.is_closed = True
+            asyncio.get_running_loop().call_later(seconds, setattr, door, "is_closed", False)
+        return self.cut_all()
+
+    def _tracked(
+        self, serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+        async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._writers.add(writer)
+            try:
+                await serve(reader, writer)
+            except (ConnectionError, ssl.SSLError):
+                pass  # the client went away in mid answer
+            finally:
+                self._writers.discard(writer)
+
+        return tracked
+
+    async def _serve_raw(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._raw.serve(reader, writer, self._count)
+
+    def _count(self) -> None:
+        self.requests += 1
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visit = _Visit()
-        self._writers[id(visit)] = writer
+        visit = Visit()
         try:
-            while (request := await read_request(reader)) is not None:
-                self.requests += 1
+            while (request := await read_request(reader, self._idle_seconds)) is not None:
+                self._count()
                 reply = await self._answer(visit, request)
                 await send(writer, reply)
                 if reply.cut_after is not None or not request.keep_alive:
                     break
         except BadRequest as error:
             await send(writer, Reply(str(error), 400, "text/plain"))
-        except (ConnectionError, ssl.SSLError):
-            pass  # the client went away in mid answer
-        finally:
-            del self._writers[id(visit)]
-            writer.close()
 
-    async def _answer(self, visit: _Visit, request: Request) -> Reply:
+    async def _answer(self, visit: Visit, request: Request) -> Reply:
         path = self._aliases.get(request.path, request.path)
-        query = Query(request.params)
         try:
-            if path == "/api/auth/start":
-                return self._start(visit, query)
-            if path == "/api/auth/answer":
-                return self._finish(visit, query)
-            if not visit.signed_in:
+            if path in _AUTH:
+                return self._authenticate(visit, path, Query(request.params))
+            if visit.manager is None:
                 return FORBIDDEN
-            if path == "/api/quit":
-                visit.signed_in = False
-                return Reply(render.retcode(0, "Done"))
-            return await self._command(visit, path, query)
+            return await self._command(visit, path, Query(request.params, visit.manager, request.body_names))
+        except Forbidden:
+            return FORBIDDEN
         except ApiError as error:
-            return Reply(render.retcode(error.code, error.text))
+            return Reply(outcome.refusal(error.code, error.text))
         except Exception:
             log.exception("a command failed", extra={"path": path})
-            return Reply(render.retcode(2, "Common error"))
+            return Reply(outcome.refusal(_COMMON_ERROR, "Common error"))
 
-    def _start(self, visit: _Visit, query: Query) -> Reply:
-        """First half of the handshake: hand out a challenge, whoever asks."""
-        if query.number("login") != self._login or query.text("type", "manager").lower() != "manager":
-            raise ApiError(1001, "Invalid account")
-        visit.srv_rand, visit.signed_in = secrets.token_hex(16), False
-        return Reply(json.dumps({"retcode": "0 Done", "version_access": VERSION, "srv_rand": visit.srv_rand}))
-
-    def _finish(self, visit: _Visit, query: Query) -> Reply:
-        """Second half: the client proves the password, then we do."""
-        challenge, visit.srv_rand = visit.srv_rand, ""
-        if not challenge or not wire.same_proof(wire.answer_to(self._key, challenge), query.text("srv_rand_answer")):
+    def _authenticate(self, visit: Visit, path: str, query: Query) -> Reply:
+        if path == "/api/auth/start":
+            start = {"version_access": VERSION, "srv_rand": self._reception.start(visit, query)}
+            return Reply(json.dumps({"retcode": "0 Done", **start}))
+        if path == "/api/auth/answer":
+            proof = self._reception.finish(visit, query)
+            cookie = f"mt5session={secrets.token_hex(8)}" if self._cookies else ""
+            finish = {"version_access": VERSION, "version_trade": VERSION, "cli_rand_answer": proof}
+            return Reply(json.dumps({"retcode": "0 Done", **finish}), cookie=cookie)
+        if visit.manager is None:
             return FORBIDDEN
-        try:
-            proof = wire.answer_to(self._key, query.text("cli_rand"))
-        except ValueError:
-            raise ApiError(3, "Invalid parameters: cli_rand") from None
-        if self._faults.strikes("impostor"):
-            proof = secrets.token_hex(16)
-        visit.signed_in = True
-        versions = {"version_access": VERSION, "version_trade": VERSION}
-        return Reply(json.dumps({"retcode": "0 Done", **versions, "cli_rand_answer": proof}))
+        visit.manager = None
+        return Reply(outcome.refusal(0, "Done"))
 
-    async def _command(self, visit: _Visit, path: str, query: Query) -> Reply:
-        command = self._api.commands.get(path)
-        if command is None:
-            raise ApiError(12000, "Not implemented")
-        if path == "/api/trade/balance":
-            return self._balance(query)
-        if path not in _WRITES and path != "/api/test/access":
+    async def _command(self, visit: Visit, path: str, query: Query) -> Reply:
+        if self._faults.strikes("maintenance"):
+            self.close_for(self._faults.maintenance_seconds)
+            return Reply("", cut_after=0)
+        if path not in WRITES and path != "/api/test/access":
             early = await self._strike_read(visit)
             if early is not None:
                 return early
-        if path not in _DEAL_ANSWERS:
-            return Reply(command(query))
-        strike_history(self._api.book, self._faults)
-        return self._struck_rows(command(query))
+        if path in _DEAL_ANSWERS:
+            strike_history(self._api.book, self._faults)
+        if path == "/api/trade/balance" or path in USER_WRITES:
+            return self._write("balance" if path == "/api/trade/balance" else "user", path, query)
+        body = self._reception.run(query.manager, path, query).rest()
+        return self._struck_rows(body) if path in _DEAL_ANSWERS else Reply(body)
 
-    def _balance(self, query: Query) -> Reply:
-        if self._faults.strikes("balance_lost"):
+    def _write(self, kind: str, path: str, query: Query) -> Reply:
+        """Carry out a write that a fault may cut off before, or leave without an answer after."""
+        if self._faults.strikes(f"{kind}_lost"):
             return Reply("", cut_after=0)
-        body = self._api.trade_balance(query)
-        return Reply(body, cut_after=0 if self._faults.strikes("balance_unanswered") else None)
+        body = self._reception.run(query.manager, path, query).rest()
+        return Reply(body, cut_after=0 if self._faults.strikes(f"{kind}_unanswered") else None)
 
-    async def _strike_read(self, visit: _Visit) -> Reply | None:
+    async def _strike_read(self, visit: Visit) -> Reply | None:
         """Apply the faults that hit any read."""
         faults = self._faults
         if faults.strikes("flap_403"):
-            visit.signed_in = False
+            visit.manager = None
             return FORBIDDEN
         if faults.strikes("slow_answer"):
             await asyncio.sleep(faults.slow_seconds)
@@ -151,6 +167,8 @@ class AccessServer:
             raise ApiError(12, "Too frequent")
         if faults.strikes("not_json"):
             return Reply("<html><body>502 Bad Gateway</body></html>", 200, "text/html")
+        if faults.strikes("bad_gateway"):
+            return Reply("<html><body>502 Bad Gateway</body></html>", 502, "text/html")
         return None
 
     def _struck_rows(self, body: str) -> Reply:
@@ -171,8 +189,8 @@ class AccessServer:
 
 def _with_first_row_twice(body: str) -> str:
     """Repeat the first row of an answer at its end."""
-    answer = json.loads(body)
-    return render.done([*answer["answer"], answer["answer"][0]])
+    rows = json.loads(body)["answer"]
+    return outcome.answer([*rows, rows[0]]).rest()
 
 
 def _alias(path: str) -> str:
