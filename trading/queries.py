@@ -23,6 +23,7 @@ from trading.sync.enums import ChangeState
 from trading.sync.models import ServerChange
 from trading.types import BookSummary, DealKey
 
+MAX_LOGIN_DIGITS = 18  # of a bigint
 _TRADES = (DealAction.BUY, DealAction.SELL)
 # Live: no higher revision of the same deal exists, and this one does not delete it.
 LIVE_SQL = """NOT {alias}.deleted AND NOT EXISTS (
@@ -36,6 +37,18 @@ def accounts_visible_to(actor: Actor) -> QuerySet[TradingAccount]:
     if actor.sees_all:
         return rows if actor.has("trading.view_trading_account") else rows.none()
     return rows.filter(client_id=actor.client_id) if actor.client_id else rows.none()
+
+
+def accounts_of_login(text: str, *, accounts: QuerySet[TradingAccount]) -> QuerySet[TradingAccount]:
+    """Return the accounts whose login begins with these digits, shortest and smallest first; none for other text."""
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_LOGIN_DIGITS):
+        return accounts.none()
+    return accounts.filter(login__startswith=text).order_by("login", "server_id")
+
+
+def clients_of_login(text: str, *, accounts: QuerySet[TradingAccount], most: int = 50) -> list[int]:
+    """Return the ids of the clients whose accounts' logins begin with these digits, in the order of the logins."""
+    return list(accounts_of_login(text, accounts=accounts).values_list("client_id", flat=True)[:most])
 
 
 def account_counts(*, client_ids: Collection[int]) -> dict[int, int]:

@@ -1,14 +1,11 @@
 """Filters of the list of clients."""
 
 from django import forms
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from clients.enums import ClientStatus
 from clients.models import Client
-from trading.models import TradingAccount
-
-MAX_LOGIN_DIGITS = 18
 
 
 class ClientFilter(forms.Form):
@@ -20,19 +17,7 @@ class ClientFilter(forms.Form):
     )
 
     def narrow(self, rows: QuerySet[Client]) -> QuerySet[Client]:
+        """Return the clients of the status; what is searched for is for `clients.search`."""
         if not self.is_valid():
             return rows.none()
-        text = self.cleaned_data["q"].strip()
-        if text:
-            rows = rows.filter(matching(text))
-        if self.cleaned_data["status"]:
-            rows = rows.filter(status=self.cleaned_data["status"])
-        return rows
-
-
-def matching(text: str) -> Q:
-    """Return the condition of a client found by a name, code, e-mail address or login."""
-    found = Q(name__icontains=text) | Q(code__istartswith=text) | Q(email__icontains=text)
-    if text.isascii() and text.isdigit() and len(text) <= MAX_LOGIN_DIGITS:
-        found |= Q(Exists(TradingAccount.objects.filter(client=OuterRef("pk"), login=int(text))))
-    return found
+        return rows.filter(status=self.cleaned_data["status"]) if self.cleaned_data["status"] else rows

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -21,6 +20,7 @@ from commissions.whatif.corrections import make_change
 from core.errors import DomainError
 from ib.models import IB
 from ib.queries import children, ibs_visible_to
+from ib.queries.search import find_ibs
 from ib.queries.staff import MoveEffect, agreements_of, below, chain_rows, direct_clients, ib_links, move_effect
 from tenancy.context import current_broker
 from trading.completeness import completeness
@@ -44,8 +44,7 @@ def ib_list(request: ActorRequest) -> HttpResponse:
 def _found(request: ActorRequest, words: str) -> list[IB]:
     if not words:
         return []
-    match = Q(code__istartswith=words) | Q(name__icontains=words)
-    return list(ibs_visible_to(request.actor).filter(match).select_related("parent").order_by("code")[:FOUND_SIZE])
+    return find_ibs(ibs_visible_to(request.actor).select_related("parent"), words, limit=FOUND_SIZE)
 
 
 def _level(request: ActorRequest, ib: IB | None) -> dict[str, object]:
