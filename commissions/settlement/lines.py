@@ -58,20 +58,24 @@ _LINES = """WITH RECURSIVE {below}, cuts AS (
         THEN b.booking_day ELSE k.day END AS statement_day
     FROM booked k JOIN commissions_judgebatch b ON b.id = k.by_batch WHERE k.is_same IS NOT TRUE
 )
-SELECT d.ticket || '.' || t.revision || CASE WHEN t.corrects IS NULL THEN '' ELSE '−' END,
-    coalesce(d.ticket || '.' || t.corrects, ''), '', t.deal_at, t.day, t.statement_day, t.booked_at, t.verdict,
-    t.line, t.lots_e8, d.ticket, coalesce(s.name, ''), d.action, coalesce(a.login, 0), c.code, c.name,
-    t.deal_id AS by_deal, t.revision AS by_revision, coalesce(t.corrects, -1) AS by_corrects
+SELECT d.ticket || CASE t.revision WHEN 0 THEN '' ELSE '-R' || t.revision END
+        || CASE WHEN t.corrects IS NULL THEN '' ELSE '−' END AS number,
+    coalesce(d.ticket || CASE t.corrects WHEN 0 THEN '' ELSE '-R' || t.corrects END, '') AS corrects,
+    '' AS kind, t.deal_at, t.day, t.statement_day, t.booked_at, t.verdict, t.line,
+    CASE WHEN t.corrects IS NULL THEN t.lots_e8 ELSE -t.lots_e8 END AS lots_e8, d.ticket,
+    coalesce(s.name, '') AS symbol, d.action, coalesce(a.login, 0) AS login, c.code AS client_code,
+    c.name AS client_name, t.deal_id AS by_deal, t.revision AS by_revision, coalesce(t.corrects, -1) AS by_corrects,
+    coalesce(g.name, '') AS symbol_group
 FROM dated t JOIN trading_deal r ON r.id = t.deal_id
 JOIN trading_deal d ON d.server_id = r.server_id AND d.ticket = r.ticket AND d.leg = r.leg
     AND d.revision = t.deal_revision
 JOIN trading_tradingaccount a ON a.id = t.account_id JOIN clients_client c ON c.id = a.client_id
-LEFT JOIN trading_symbol s ON s.id = d.symbol_id
+LEFT JOIN trading_symbol s ON s.id = d.symbol_id LEFT JOIN trading_symbolgroup g ON g.id = s.group_id
 WHERE t.statement_day >= %(since)s AND t.statement_day < %(until)s
 UNION ALL
 SELECT x.kind || '-' || x.id, coalesce(x.kind || '-' || x.corrects_id, ''), x.kind, x.at, x.day, x.statement_day,
     b.booked_at, %(paid)s, x.booked_e8, 0, 0, '', 0, coalesce(a.login, 0), coalesce(c.code, ''), coalesce(c.name, ''),
-    x.id, x.revision, -1
+    x.id, x.revision, -1, ''
 FROM commissions_accrual x LEFT JOIN commissions_judgebatch b ON b.id = x.batch_id
 LEFT JOIN trading_tradingaccount a ON a.id = x.account_id LEFT JOIN clients_client c ON c.id = x.client_id
 WHERE x.payee_id = %(payee)s AND x.statement_day >= %(since)s AND x.statement_day < %(until)s AND x.booked_e8 <> 0
@@ -82,7 +86,7 @@ ORDER BY statement_day, deal_at, by_deal, by_revision, by_corrects"""
 class StatementLine:
     """One line. `corrects`: the number of the line that it takes back; the client's name is masked."""
 
-    number: str  # ticket and revision, like "1234.0", one that takes back ends in "−"; an accrual like "cpa-7"
+    number: str  # the ticket, "1234"; judged again "1234-R1"; what takes back ends in "−"; an accrual like "cpa-7"
     corrects: str
     kind: str  # label of what has no rebate of a deal, like CPA; empty for a deal's rebate
     ticket: int  # 0: none
@@ -92,7 +96,7 @@ class StatementLine:
     booked_at: datetime
     verdict: Verdict
     amount: Decimal  # payee's currency; what is taken back is negative
-    lots: Decimal  # counted lots
+    lots: Decimal  # counted lots; what is taken back is negative
     symbol: str
     side: str
     login: int
@@ -105,7 +109,7 @@ def statement_lines(statement: Statement) -> Iterator[StatementLine]:
 
     Read it to its end inside the broker that is in force: the cursor belongs to the connection."""
     with connection.chunked_cursor() as cursor:
-        cursor.execute(*_question(statement))
+        cursor.execute(*question(statement))
         while rows := cursor.fetchmany(_FETCH):
             for row in rows:
                 yield _line(row)
@@ -113,13 +117,14 @@ def statement_lines(statement: Statement) -> Iterator[StatementLine]:
 
 def first_lines(statement: Statement, *, limit: int) -> list[StatementLine]:
     """Return the first lines of a statement, for a page."""
-    question, params = _question(statement)
+    statement_of_lines, params = question(statement)
     with connection.cursor() as cursor:
-        cursor.execute(f"{question} LIMIT %(limit)s", {**params, "limit": limit})
+        cursor.execute(f"{statement_of_lines} LIMIT %(limit)s", {**params, "limit": limit})
         return [_line(row) for row in cursor.fetchall()]
 
 
-def _question(statement: Statement) -> tuple[str, dict[str, Any]]:
+def question(statement: Statement) -> tuple[str, dict[str, Any]]:
+    """Return the SQL of a statement's lines in their order, and its parameters."""
     payee = statement.payee
     cuts: dict[str, list[int]] = {}
     ids: dict[tuple[str, int], int] = {}

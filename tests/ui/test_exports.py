@@ -33,11 +33,11 @@ def test_csv_keeps_numbers_and_defuses_formulas() -> None:
     text = exported(sheet(*((1, name, Decimal("-6.50"), AT) for name in names)), "csv").decode("utf-8-sig")
 
     rows = list(csv.reader(io.StringIO(text)))
-    assert rows[0] == ["Ticket", "结算", "Amount", "When"]
-    assert [row[1] for row in rows[1:]] == [
+    assert rows[:5] == [["Statement"], ["IB", "'=cmd"], ["Total", "1.00 USD"], [], ["Ticket", "结算", "Amount", "When"]]
+    assert [row[1] for row in rows[5:]] == [
         "'=1+1", "'+1", "'-1", "'@SUM(A1)", "' =1", "'\t=1", "'＝1", "a=1", "'-",
     ]  # fmt: skip
-    assert {(row[0], row[2], row[3]) for row in rows[1:]} == {("1", "-6.50", "2026-03-02 12:00:01")}
+    assert {(row[0], row[2], row[3]) for row in rows[5:]} == {("1", "-6.50", "2026-03-02 12:00:01")}
 
 
 def test_xlsx_writes_text_as_text_and_exact_numbers_as_numbers() -> None:
@@ -45,14 +45,14 @@ def test_xlsx_writes_text_as_text_and_exact_numbers_as_numbers() -> None:
 
     file = io.BytesIO(exported(sheet((1, "=1+1", exact, date(2026, 3, 2)), (2, "a", long, None)), "xlsx"))
 
-    page = etree.fromstring(zipfile.ZipFile(file).read("xl/worksheets/sheet1.xml"))
+    page = etree.fromstring(zipfile.ZipFile(file).read("xl/worksheets/sheet2.xml"))
     space = {"x": page.nsmap[None]}
     assert page.xpath("//x:f", namespaces=space) == []
     cells = {cell.get("r"): cell for cell in page.xpath("//x:c", namespaces=space)}
-    assert cells["C6"].find("x:v", space).text == "12.34567891"
-    assert "".join(cells["B6"].itertext()) == "=1+1"
-    assert "".join(cells["C7"].itertext()) == "12345678901234.12345678"
-    assert "".join(cells["D6"].itertext()) == "2026-03-02"
+    assert cells["C2"].find("x:v", space).text == "12.34567891"
+    assert "".join(cells["B2"].itertext()) == "=1+1"
+    assert "".join(cells["C3"].itertext()) == "12345678901234.12345678"
+    assert cells["D2"].find("x:v", space).text == "46083"  # days since 1899-12-30: 2026-03-02
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans", "zh-hant"])
@@ -62,7 +62,7 @@ def test_pdf_holds_every_row_over_its_pages(language: str) -> None:
     content = exported(sheet(*rows, language=language), "pdf")
 
     assert content.startswith(b"%PDF-")
-    assert re.findall(rb"/Count (\d+)", content) == [b"3"]
+    assert re.findall(rb"/Count (\d+)", content) == [b"4"]
     assert re.search(rb"/BaseFont /[A-Z]+\+NotoSans", content)
 
 

@@ -2,16 +2,13 @@
 
 import csv
 import io
-from collections.abc import Callable
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
-import xlsxwriter
-
 from ui.exports.pdf import write_pdf
-from ui.exports.sheet import Cell, Sheet, harmless, plain
+from ui.exports.sheet import Cell, Column, Sheet, harmless
+from ui.exports.workbook import write_xlsx
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -19,53 +16,38 @@ CONTENT_TYPES = {
     "pdf": "application/pdf",
 }
 _IN_MEMORY = 1_000_000  # bytes; larger files lie on disk
-_SHEET_ROWS = 1_048_000  # Excel's own limit is 1,048,576
-_EXACT_DIGITS = 15  # of a spreadsheet's numbers
 
 
 def write_csv(sheet: Sheet, out: IO[bytes]) -> None:
-    """Write the table as CSV with a byte order mark, which Excel needs to read other scripts."""
+    """Write facts, short tables and the long one as CSV, with a byte order mark: Excel needs it for other scripts."""
     text = io.TextIOWrapper(out, encoding="utf-8-sig", newline="", write_through=True)
     writer = csv.writer(text)
-    writer.writerow([harmless(column.label) for column in sheet.columns])
-    for row in sheet.rows:
-        writer.writerow([harmless(cell) for cell in row])
+    if sheet.facts:
+        writer.writerow([harmless(sheet.title)])
+        writer.writerows([harmless(label), harmless(value)] for label, value in sheet.facts)
+        writer.writerow([])
+    for table in sheet.short_tables:
+        writer.writerow([harmless(table.title)])
+        _write_table(writer, table.columns, [*table.rows, table.total] if table.total else table.rows)
+        writer.writerow([])
+    if sheet.rows_title:
+        writer.writerow([harmless(sheet.rows_title)])
+    _write_table(writer, sheet.columns, sheet.rows)
+    if sheet.total:
+        _write_row(writer, sheet.columns, sheet.total)
+    if sheet.foot:
+        writer.writerows([[], [harmless(sheet.foot)]])
     text.detach()
 
 
-def write_xlsx(sheet: Sheet, out: IO[bytes]) -> None:
-    """Write facts and table as a workbook, row by row; a full sheet is continued on the next."""
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-               "strings_to_numbers": False}  # fmt: skip
-    with xlsxwriter.Workbook(out, options) as book:
-        bold = book.add_format({"bold": True})
-        page, line = book.add_worksheet(), 0
-        for label, value in [(sheet.title, ""), *sheet.facts, ("", "")]:
-            page.write_string(line, 0, label, bold)
-            page.write_string(line, 1, value)
-            line += 1
-        line = _head(page, sheet, line, bold)
-        for row in sheet.rows:
-            if line >= _SHEET_ROWS:
-                page = book.add_worksheet()
-                line = _head(page, sheet, 0, bold)
-            for place, cell in enumerate(row):
-                _put(page, line, place, cell)
-            line += 1
+def _write_table(writer: Any, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
+    writer.writerow([harmless(column.label) for column in columns])
+    for row in rows:
+        _write_row(writer, columns, row)
 
 
-def _head(page: Any, sheet: Sheet, line: int, bold: Any) -> int:
-    for place, column in enumerate(sheet.columns):
-        page.write_string(line, place, column.label, bold)
-    return line + 1
-
-
-def _put(page: Any, line: int, place: int, cell: Cell) -> None:
-    """Write a number as a number where a spreadsheet keeps it exactly, everything else as text."""
-    if isinstance(cell, Decimal | int) and len(Decimal(cell).as_tuple().digits) <= _EXACT_DIGITS:
-        page.write_number(line, place, cell)
-    elif isinstance(cell, str | int | Decimal | date | datetime):
-        page.write_string(line, place, plain(cell))
+def _write_row(writer: Any, columns: Sequence[Column], row: Sequence[Cell]) -> None:
+    writer.writerow([harmless(cell, column) for cell, column in zip(row, columns, strict=True)])
 
 
 FORMATS: dict[str, Callable[[Sheet, IO[bytes]], None]] = {"csv": write_csv, "xlsx": write_xlsx, "pdf": write_pdf}

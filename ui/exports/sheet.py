@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
+from ui.numbers import MINUS, exact_text
 
 Cell = str | int | Decimal | date | datetime | None
 
@@ -21,16 +22,30 @@ class TooManyRows(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `share` of the page's width on paper."""
+    """One column; `share` of the page's width on paper, `places` the fewest decimals that people are shown."""
 
     label: str
     share: int = 10
     is_number: bool = False
+    places: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A short table beside the long one, held in memory; `total` is its last row, () without one."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    total: Sequence[Cell] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table to export. Cells are text, whole numbers, exact numbers, days or moments; moments are UTC."""
+    """What is exported. Cells are text, whole numbers, exact numbers, days or moments; moments are UTC.
+
+    First come title and facts, with `aside` beside them on paper, then the short `tables`, then the long one: its
+    rows come one by one, `total` closes it, and `foot` stands below."""
 
     title: str
     facts: Sequence[tuple[str, str]]
@@ -38,10 +53,19 @@ class Sheet:
     rows: Iterable[Sequence[Cell]]
     language: str = "en"
     brand: str = ""
+    aside: Table | None = None
+    tables: Sequence[Table] = ()
+    rows_title: str = ""
+    total: Sequence[Cell] = ()
+    foot: str = ""
+
+    @property
+    def short_tables(self) -> tuple[Table, ...]:
+        return (*((self.aside,) if self.aside else ()), *self.tables)
 
 
 def plain(value: Cell) -> str:
-    """Return a cell as text: numbers without exponent, days and moments in ISO 8601."""
+    """Return a cell as text for programs: numbers without exponent and separators, days and moments in ISO 8601."""
     if value is None:
         return ""
     if isinstance(value, Decimal):
@@ -51,10 +75,20 @@ def plain(value: Cell) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def harmless(value: Cell) -> str:
+def shown(value: Cell, column: Column) -> str:
+    """Return a cell as text for people: numbers of a column with `places` unrounded, with separators."""
+    if column.places is None or not isinstance(value, Decimal | int):
+        return plain(value)
+    return exact_text(value, column.places)
+
+
+def harmless(value: Cell, column: Column | None = None) -> str:
     """Return a cell for a spreadsheet's text import: what would be read as a formula becomes text.
 
-    Source: OWASP, CSV injection. Numbers are ours and stay numbers."""
+    Numbers are ours and stay numbers, without zeros beyond the column's places.
+    Source: OWASP, CSV injection."""
+    if isinstance(value, Decimal) and column is not None and column.places is not None:
+        return exact_text(value, column.places).replace(",", "").replace(MINUS, "-")
     text = plain(value)
     is_text = isinstance(value, str)
     return (

@@ -8,6 +8,7 @@ from commissions.settlement.cuts import make_due_cuts
 from commissions.settlement.lines import StatementLine, first_lines, statement_lines
 from commissions.settlement.making import make_due_statements
 from commissions.settlement.models import Statement
+from commissions.settlement.summary import summarise
 from tenancy.models import Broker
 from tests.commissions.settlement.factories import LOT, closing, make_book, utc
 
@@ -37,23 +38,36 @@ def test_corrections_of_a_settled_month_name_the_lines_they_take_back(broker: Br
     march, april, may = Statement.objects.order_by("from_day")
 
     assert [told(line) for line in statement_lines(march)] == [
-        ("1.0", "", "6", "2026-03-02"),
-        ("2.0", "", "6", "2026-03-31"),
+        ("1", "", "6", "2026-03-02"),
+        ("2", "", "6", "2026-03-31"),
     ]
     assert [told(line) for line in statement_lines(april)] == [
-        ("1.0−", "1.0", "-6", "2026-04-10"),
-        ("1.1", "", "12", "2026-04-10"),
-        ("3.0", "", "6", "2026-04-11"),
-        ("2.0−", "2.0", "-6", "2026-04-12"),
+        ("1−", "1", "-6", "2026-04-10"),
+        ("1-R1", "", "12", "2026-04-10"),
+        ("3", "", "6", "2026-04-11"),
+        ("2−", "2", "-6", "2026-04-12"),
     ]
     assert [told(line) for line in statement_lines(may)] == [
-        ("1.1−", "1.1", "-12", "2026-05-10"),
-        ("1.2", "", "18", "2026-05-10"),
+        ("1-R1−", "1-R1", "-12", "2026-05-10"),
+        ("1-R2", "", "18", "2026-05-10"),
     ]
     for statement in (march, april, may):
         total = sum((line.amount for line in statement_lines(statement)), Decimal(0))
-        assert total == statement.lines_total
-    assert [told(line) for line in first_lines(april, limit=1)] == [("1.0−", "1.0", "-6", "2026-04-10")]
+        summary = summarise(statement)
+        whole = summary.whole
+        assert (total, whole.amount, whole.deals) == (
+            statement.lines_total,
+            statement.lines_total,
+            statement.lines_deals,
+        )
+        for parts in (summary.groups, summary.clients):
+            assert sum(part.amount for part in parts) == total
+            assert sum(part.lines for part in parts) == whole.lines
+    (group,), (client,) = summarise(april).groups, summarise(april).clients
+    assert (group.label, group.lines, group.deals, group.lots, group.amount) == ("", 4, 0, 1, 6)
+    assert (client.label[:1], client.name, client.lots, client.amount) == ("C", "J••• R•••", 1, 6)
+    assert len({summarise(each).hash for each in (march, april, may, april)}) == 3
+    assert [told(line) for line in first_lines(april, limit=1)] == [("1−", "1", "-6", "2026-04-10")]
 
 
 def test_a_deal_edited_into_another_month_stands_in_both(broker: Broker) -> None:
@@ -65,8 +79,8 @@ def test_a_deal_edited_into_another_month_stands_in_both(broker: Broker) -> None
     march, april = Statement.objects.order_by("from_day")
 
     assert [told(line) for line in statement_lines(march)] == [
-        ("1.0", "", "6", "2026-03-02"),
-        ("1.0−", "1.0", "-6", "2026-03-02"),
+        ("1", "", "6", "2026-03-02"),
+        ("1−", "1", "-6", "2026-03-02"),
     ]
-    assert [told(line) for line in statement_lines(april)] == [("1.1", "", "6", "2026-04-02")]
+    assert [told(line) for line in statement_lines(april)] == [("1-R1", "", "6", "2026-04-02")]
     assert (march.lines_total, april.lines_total) == (Decimal(0), Decimal(6))
