@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from access.queries import open_approvals
 from access.types import Actor
 from commissions.levels.queries import waiting_count
+from commissions.whatif.totals import waiting_corrections
 from trading.queries import open_tasks
 
 
@@ -87,6 +88,9 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
         Entry("servers", icon="server", label=_("MT servers"), view="servers", right="mt4bridge.view_server"),
         Entry("account_types", icon="id", label=_("Account types"), view="account_types",
               right="trading.view_account_type"),
+        Entry("settlement_rules", icon="scale", label=_("Settlement rules"), view="settlement_rules",
+              right="commissions.view_statement"),
+        Entry("rates", icon="arrows-right-left", label=_("Currency rates"), view="rates", right="trading.view_rate"),
         Entry("proof", icon="shield-check", label=_("Nightly proof"), view="proof", right="commissions.view_rebate"),
         Entry("audit", icon="history", label=_("Audit trail"), view="audit", right="access.view_audit"),
     )),
@@ -94,13 +98,14 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
 
 
 def menu_for(actor: Actor, *, now: datetime) -> list[Group]:
-    """Return the groups with at least one entry that the actor may open. Three statements."""
+    """Return the groups with at least one entry that the actor may open. Five statements."""
     tasks = open_tasks()
     waiting = {
         "held": tasks.held,
         "symbols": tasks.unclassified_symbols,
         "mt_groups": tasks.groups_without_factor,
         "level_changes": waiting_count(actor),
+        "corrections": waiting_corrections(actor),
         "approvals": open_approvals(actor, now=now).count(),
     }
     allowed = [(title, [entry for entry in entries if actor.has(entry.right)]) for title, entries in GROUPS]

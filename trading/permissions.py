@@ -17,4 +17,6 @@ RIGHTS = {
     "trading.request_operation": _("Ask for a balance operation on an MT account"),
     "trading.resolve_operation": _("Settle an operation whose outcome is unknown"),
     "trading.approve_operation": _("Approve balance operations, as the second person"),
+    "trading.view_rate": _("See currency rates"),
+    "trading.publish_rate": _("Publish a currency rate by hand"),
 }

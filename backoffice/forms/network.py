@@ -83,3 +83,23 @@ class MoveClientForm(_Move):
     """A client's new direct IB; without a code the client has none."""
 
     ib = IbCodeField(label=_("New IB (code)"), required=False, help_text=_("Empty: the client has no IB from then on."))
+
+
+class MoveAccountForm(MoveClientForm):
+    """The IB that one trading account counts for, whatever its client's is; or none of its own any more."""
+
+    follow = forms.BooleanField(
+        label=_("Follow the client again"), required=False,
+        help_text=_("The account then counts for whichever IB its client has."),
+        widget=forms.CheckboxInput({"class": "checkbox checkbox-sm"}),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["ib"].help_text = _("Empty: the account counts for nobody from then on.")
+
+    def clean(self) -> dict[str, Any]:
+        typed = super().clean() or {}
+        if typed.get("follow") and typed.get("ib"):
+            self.add_error("ib", _("Name an IB, or let the account follow its client: not both."))
+        return typed

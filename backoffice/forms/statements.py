@@ -66,3 +66,30 @@ class TermsForm(forms.Form):
         if client_id is not None:
             own = TradingAccount.objects.filter(client_id=client_id).select_related("mt_group").order_by("login")
             self.fields["mt_account"].queryset = own
+
+
+class CommonTermsForm(TermsForm):
+    """How everybody of a kind is settled who has no terms of their own."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(None, *args, **options)
+        for name in ("destination", "mt_account"):
+            del self.fields[name]
+        self.fields["minimum"].help_text = _("In each payee's own currency. Less is carried to the next statement.")
+
+
+class PayoutLimitForm(forms.Form):
+    """From which amount on a statement of a currency takes two people."""
+
+    currency = forms.RegexField(
+        r"^[A-Za-z0-9]{3,8}$", label=_("Currency"),
+        widget=forms.TextInput({"class": "input num uppercase", "autocomplete": "off", "maxlength": "8"}),
+    )  # fmt: skip
+    amount = forms.DecimalField(
+        label=_("Two people from this amount on"), required=False, max_digits=20, decimal_places=8,
+        widget=forms.TextInput({"class": "input num", "inputmode": "decimal", "autocomplete": "off"}),
+        help_text=_("Empty: one person is enough for every statement of the currency."),
+    )  # fmt: skip
+
+    def clean_currency(self) -> str:
+        return str(self.cleaned_data["currency"]).upper()

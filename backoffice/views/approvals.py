@@ -17,7 +17,9 @@ from access.queries import approvals_visible_to, open_approvals
 from access.services import approve, reject
 from backoffice.forms.approvals import DecisionForm
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
+from commissions.settlement.models import Statement
 from core.errors import DomainError
+from ui.settlement import format_money, last_day, payee_name
 
 
 @requires("backoffice.view_overview")
@@ -74,13 +76,33 @@ class Wanted:
     what: str
     facts: list[tuple[str, str]]  # what it is about: label, value
     page: str = ""  # where it is decided, when that takes a look first
+    about: str = ""  # where what it is about can be looked at
 
 
 def in_words(rows: list[Approval]) -> list[Wanted]:
-    """Name the people and roles that requests are about. Two statements whatever their number."""
+    """Name the people, roles and statements that requests are about. Three statements whatever their number."""
     users = User.objects.in_bulk([int(row.object_id) for row in rows if row.object_type == "user"])
     roles = Role.objects.in_bulk([row.payload["role_id"] for row in rows if "role_id" in row.payload])
-    return [Wanted(row, _what(row), _facts(row, users, roles), _decided_at(row)) for row in rows]
+    numbers = [int(row.object_id) for row in rows if row.object_type == "statement"]
+    statements = Statement.objects.select_related("payee__ib", "payee__client").in_bulk(numbers)
+    return [
+        Wanted(row, _what(row), _statement_facts(statements[int(row.object_id)]), about=_statement_page(row))
+        if row.object_type == "statement"
+        else Wanted(row, _what(row), _facts(row, users, roles), _decided_at(row))
+        for row in rows
+    ]
+
+
+def _statement_page(row: Approval) -> str:
+    return reverse("backoffice:statement", args=[int(row.object_id)])
+
+
+def _statement_facts(statement: Statement) -> list[tuple[str, str]]:
+    return [
+        (_("Statement"), str(statement.pk)), (_("Paid to"), payee_name(statement)),
+        (_("Days"), f"{statement.from_day.isoformat()} – {last_day(statement)}"),
+        (_("To be paid"), format_money(statement.payable, statement.payee.currency)),
+    ]  # fmt: skip
 
 
 def _decided_at(row: Approval) -> str:

@@ -23,6 +23,8 @@ from commissions.whatif.corrections import (
     decide_correction,
     drop_correction,
     is_waiting,
+    may_make,
+    may_preview,
     preview_again,
     set_correction_limit,
 )
@@ -191,6 +193,7 @@ def _page(
         "is_previewing": correction.state == CorrectionState.PREVIEWING,
         "is_ready": correction.state == CorrectionState.READY,
         "waits": is_waiting(correction), "is_own": correction.proposed_by_id == request.actor.user_id,
+        "may_make": may_make(correction, request.actor), "may_preview": may_preview(correction, request.actor),
         "asked_self": is_waiting(correction) and correction.approval.requested_by_id == request.actor.user_id,
         "totals": currency_totals(payees), "months": month_totals(correction),
         "losing": losing[:PAYEES_SHOWN], "gaining": gaining[:PAYEES_SHOWN],

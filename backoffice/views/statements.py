@@ -145,15 +145,14 @@ def statement_page(request: ActorRequest, pk: int) -> HttpResponse:
 def statement_file(request: ActorRequest, pk: int, kind: str) -> HttpResponseBase:
     """Send a statement with every line as a file."""
     statement = get_object_or_404(statements_visible_to(request.actor), pk=pk)
-    name = str(in_words(statement)["name"])
-    return send_file(statement, kind, name=name, full_logins=request.actor.has("clients.view_client"))
+    return send_file(statement, kind, full_logins=request.actor.has("clients.view_client"))
 
 
-def send_file(statement: Statement, kind: str, *, name: str, full_logins: bool) -> HttpResponseBase:
+def send_file(statement: Statement, kind: str, *, full_logins: bool) -> HttpResponseBase:
     """Return the file: rows go from a server-side cursor to a temporary file before the broker is let go."""
     if kind not in CONTENT_TYPES:
         raise Http404
-    file = export_file(statement_sheet(statement, payee_name=name, full_logins=full_logins), kind)
+    file = export_file(statement_sheet(statement, full_logins=full_logins), kind)
     return FileResponse(
         file, as_attachment=True, filename=f"statement-{statement.pk}.{kind}", content_type=CONTENT_TYPES[kind]
     )

@@ -1,13 +1,17 @@
 """Reads for the pages about statements."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from django.db.models import Count, QuerySet, Sum
 
 from access.types import Actor
+from commissions.enums import PayeeKind
+from commissions.models import IbDay, Payee
+from commissions.settlement.enums import StatementState
 from commissions.settlement.making import MAKE_JOB
-from commissions.settlement.models import Payout, Statement
+from commissions.settlement.models import Payout, SettlementTerms, Statement
 from commissions.settlement.paying import PAY_JOB
 from core.enums import JobState
 from core.models import Job
@@ -34,6 +38,35 @@ def statements_visible_to(actor: Actor) -> QuerySet[Statement]:
     if actor.ib_id:
         return rows.filter(payee__ib_id=actor.ib_id)
     return rows.filter(payee__client_id=actor.client_id or 0)
+
+
+def own_statements(actor: Actor) -> QuerySet[Statement]:
+    """Return the statements of the actor as a client, whose direct IB shares its rebates with it."""
+    rows = Statement.objects.select_related("payee__client", "payee__ib", "mt_account")
+    return rows.filter(payee__client_id=actor.client_id) if actor.client_id else rows.none()
+
+
+def common_terms(kind: PayeeKind) -> list[SettlementTerms]:
+    """Return the terms of everybody of a kind who has none of their own, newest first, planned ones included."""
+    return list(SettlementTerms.objects.filter(ib=None, kind=kind).order_by("-effective_day", "-pk"))
+
+
+def own_terms(*, day: date) -> QuerySet[SettlementTerms]:
+    """Return the terms in force on a day of each IB that has its own, by code; one statement."""
+    newest = SettlementTerms.objects.filter(ib__isnull=False, effective_day__lte=day)
+    newest = newest.order_by("ib", "-effective_day", "-pk").distinct("ib")
+    rows = SettlementTerms.objects.filter(pk__in=newest.values("pk"))
+    return rows.select_related("ib", "mt_account").order_by("ib__code")
+
+
+def unsettled(payee: Payee) -> Decimal:
+    """Return what was earned since the payee's last closed statement, in its currency. Two statements."""
+    closed = Statement.objects.filter(payee=payee).exclude(state=StatementState.OPEN)
+    until = closed.order_by("-to_day").values_list("to_day", flat=True).first()
+    rows = IbDay.objects.filter(payee_id=payee.pk)
+    if until is not None:
+        rows = rows.filter(statement_day__gte=until)
+    return rows.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
 
 
 def totals(rows: QuerySet[Statement]) -> list[StateTotal]:

@@ -26,7 +26,8 @@ from ib.models import IB
 from ib.services import move_account, move_client, move_ib, release_account, set_agreement
 from ib.types import Terms
 from trading.models import MtGroup, SymbolGroup, TradingAccount
-from trading.services import publish_fx_rate, set_lot_factor
+from trading.rates import publish_rate
+from trading.services import set_lot_factor
 
 RIGHTS: dict[type[Change], str] = {
     PublishVersion: "commissions.edit_plan",
@@ -37,7 +38,7 @@ RIGHTS: dict[type[Change], str] = {
     MoveAccount: "ib.move_ib",
     ReleaseAccount: "ib.move_ib",
     SetLotFactor: "trading.set_lot_factor",
-    PublishRate: "trading.set_lot_factor",
+    PublishRate: "trading.publish_rate",
     ClassifySymbols: "trading.classify_symbol",
 }
 
@@ -56,7 +57,7 @@ def apply_changes(changes: Sequence[Change], *, reason: str, actor: Actor, now: 
         if isinstance(change, PublishVersion | AssignPlan):
             _apply_to_plans(change, actor=actor, now=now)
         elif isinstance(change, SetLotFactor | PublishRate | ClassifySymbols):
-            _apply_to_market(change, actor=actor, now=now)
+            _apply_to_market(change, reason=reason, actor=actor, now=now)
         else:
             _apply_to_network(change, reason=reason, actor=actor, now=now)
 
@@ -73,13 +74,15 @@ def _apply_to_plans(change: PublishVersion | AssignPlan, *, actor: Actor, now: d
             assign_plan(ib=IB.objects.get(pk=ib_id), plan=plan, at=at, actor=actor, now=now)
 
 
-def _apply_to_market(change: SetLotFactor | PublishRate | ClassifySymbols, *, actor: Actor, now: datetime) -> None:
+def _apply_to_market(
+    change: SetLotFactor | PublishRate | ClassifySymbols, *, reason: str, actor: Actor, now: datetime
+) -> None:
     match change:
         case SetLotFactor(mt_group_id, lot_factor):
             group = MtGroup.objects.get(pk=mt_group_id)
             set_lot_factor(mt_group=group, lot_factor=lot_factor, actor=actor, now=now)
         case PublishRate(base, quote, rate, at):
-            publish_fx_rate(base=base, quote=quote, rate=rate, at=at, now=now)
+            publish_rate(base=base, quote=quote, rate=rate, at=at, reason=reason, actor=actor, now=now)
         case ClassifySymbols(symbol_ids, group_id):
             symbol_group = SymbolGroup.objects.get(pk=group_id)
             classify_symbols(symbol_ids=symbol_ids, group=symbol_group, actor=actor, now=now)

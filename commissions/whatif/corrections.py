@@ -163,7 +163,7 @@ def preview_again(*, correction: Correction, actor: Actor, now: datetime) -> Cor
 
     :raises CorrectionNotReady: it is being computed, or somebody asked for it and nobody has decided."""
     row = _lock(correction, CorrectionState.READY)
-    if not (actor.has(APPROVE_RIGHT) or _may_make(row, actor)):
+    if not may_preview(row, actor):
         raise Forbidden
     _refuse_asked(row)
     begin_again(row, now=now)
@@ -177,7 +177,7 @@ def drop_correction(*, correction: Correction, actor: Actor, now: datetime) -> C
 
     :raises CorrectionNotReady: it was made, or somebody asked for it and nobody has decided."""
     row = _lock(correction, CorrectionState.PREVIEWING, CorrectionState.READY)
-    if not _may_make(row, actor):
+    if not may_make(row, actor):
         raise Forbidden
     _refuse_asked(row)
     _close(row, CorrectionState.DROPPED, actor=actor, now=now)
@@ -253,7 +253,13 @@ def _refuse_asked(row: Correction) -> None:
         raise CorrectionNotReady(state=ApprovalState.REQUESTED.label)
 
 
-def _may_make(row: Correction, actor: Actor) -> bool:
+def may_preview(row: Correction, actor: Actor) -> bool:
+    """Whether the actor may have the preview computed anew: who may make it, and who decides."""
+    return actor.has(APPROVE_RIGHT) or may_make(row, actor)
+
+
+def may_make(row: Correction, actor: Actor) -> bool:
+    """Whether the actor holds the right of each change, so may ask for it, preview it again and drop it."""
     return all(actor.has(RIGHTS[type(change)]) for change in from_plain(row.changes))
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from django.db.models import DecimalField, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
+from access.enums import ApprovalState
 from access.types import Actor
+from commissions.enums import CorrectionState
 from commissions.models import PlanVersion
 from commissions.whatif.models import Correction, CorrectionLine, CorrectionPolicy
 from core.money import Money
@@ -73,6 +75,12 @@ def corrections_visible_to(actor: Actor) -> QuerySet[Correction]:
     """Return the corrections that the actor may see: staff with the right all."""
     rows = Correction.objects.select_related("proposed_by", "closed_by", "approval")
     return rows if actor.sees_all and actor.has("commissions.view_correction") else rows.none()
+
+
+def waiting_corrections(actor: Actor) -> int:
+    """Count the corrections whose preview waits for its maker; those a second person decides are approvals."""
+    ready = corrections_visible_to(actor).filter(state=CorrectionState.READY)
+    return ready.exclude(approval__state=ApprovalState.REQUESTED).count()
 
 
 def payee_totals(correction: Correction) -> list[PayeeTotal]:

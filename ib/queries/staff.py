@@ -7,10 +7,12 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import QuerySet
 
+from clients.models import Client
 from ib.models import IB, AccountLink, Agreement, ClientLink, IbLink
 from ib.queries.chains import chain_of
 from ib.queries.live import tree_shows
 from ib.queries.places import in_force
+from trading.models import TradingAccount
 
 _DOWN = """
 WITH RECURSIVE down AS (
@@ -80,6 +82,16 @@ def direct_ibs(*, client_ids: Collection[int], at: datetime) -> dict[int, IB]:
     """Return the IB of each client that has one at `at`. One statement."""
     links = in_force(ClientLink.objects.filter(client_id__in=client_ids), at=at).select_related("ib")
     return {link.client_id: link.ib for link in links.order_by("pk")}
+
+
+def ib_at(*, client: Client, account: TradingAccount | None, at: datetime) -> IB | None:
+    """Return the direct IB at `at` of a trading account, whose own link wins, or of the client without one."""
+    if account is not None:
+        own = in_force(AccountLink.objects.filter(account=account), at=at).select_related("ib").first()
+        if own is not None:
+            return own.ib
+    link = in_force(ClientLink.objects.filter(client=client), at=at).select_related("ib").first()
+    return link.ib if link else None
 
 
 def direct_clients(*, ib: IB, at: datetime) -> QuerySet[ClientLink]:

@@ -10,12 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from access.models import AuditEvent
-from ib.models import ClientLink
+from ib.models import AccountLink, ClientLink
 from mt4bridge.types import AccountState
 from tests.backoffice.conftest import OPENED, Network, make_account, make_client
 from tests.backoffice.pages import errors, facts, fragment, messages, rows, text_of, tree
 from trading.accounts import store_snapshots
-from trading.models import MtGroup
+from trading.models import MtGroup, TradingAccount
 
 pytestmark = pytest.mark.integration
 
@@ -168,3 +168,32 @@ def test_moving_takes_the_right(new_staff: object, as_staff: object, network: Ne
     assert viewer.post(f"/office/clients/{network.maria.pk}/move/", {"ib": ""}).status_code == 403
     assert b"/move/" not in viewer.get(f"/office/clients/{network.maria.pk}/").content
     assert ClientLink.objects.filter(client=network.maria, active_to=None).count() == 1
+
+
+def test_a_single_account_moves_with_its_effect_shown_first(office: Browser, network: Network) -> None:
+    account = TradingAccount.objects.get(login=50101)
+    path = f"/office/clients/accounts/{account.pk}/move/"
+    at = timezone.now() + timedelta(days=1)
+    wanted = {"ib": network.elena.code, "at": at.strftime("%Y-%m-%dT%H:%M:%S"), "reason": "agreed"}
+
+    effect = office.get(path, wanted)
+    office.post(path, wanted)
+
+    chains = [[text_of(one) for one in chain.xpath(".//a")] for chain in tree(effect).xpath("//main//ol")]
+    assert chains == [["Omar Farouk", "Grace Tan"], ["Elena Popescu"]]
+    (link,) = AccountLink.objects.all()
+    assert (link.account_id, link.ib_id, link.active_to) == (account.pk, network.elena.pk, None)
+    event = AuditEvent.objects.latest("pk")
+    assert (event.action, event.object_id, event.reason) == ("ib.move_account", str(account.pk), "agreed")
+
+
+def test_an_account_follows_its_client_again(office: Browser, network: Network) -> None:
+    account = TradingAccount.objects.get(login=50101)
+    path = f"/office/clients/accounts/{account.pk}/move/"
+    office.post(path, {"ib": network.elena.code, "at": ""})
+
+    both = office.post(path, {"ib": network.elena.code, "follow": "on", "at": ""})
+    office.post(path, {"follow": "on", "at": ""})
+
+    assert errors(both) == ["Name an IB, or let the account follow its client: not both."]
+    assert [link.active_to is not None for link in AccountLink.objects.all()] == [True]

@@ -22,11 +22,13 @@ from commissions.levels.ladders import create_ladder, publish_ladder_version
 from commissions.levels.periods import PeriodKind, period_of
 from commissions.levels.types import LadderTerms, LevelTerms
 from commissions.models import Plan
+from commissions.settlement.round import settle_round
 from house.browser import find_browser
 from house.keel_processes import processes
 from house.ports import free_port
 from ib.models import IB
 from mt4bridge.types import AccountState, PositionRow
+from tests.browser.partners import add_partner_pages
 from tests.conftest import _use_database, get_broker
 from tests.databases import ROOT, cloned_database, urls_for
 from tests.portal.book import OPENED, PASSWORD, SYSTEM, Book, open_book
@@ -44,6 +46,7 @@ class Site:
 
     base: str
     paths: dict[str, str]
+    database: str
 
 
 @dataclass
@@ -69,11 +72,13 @@ def site(
     with cloned_database() as name, django_db_blocker.unblock():
         _use_database(name)
         connection.set_tenant(get_broker("aurora"))
-        account, deal_id = _fill(datetime.now(UTC))
+        account, deal_id, partner_paths = _fill(datetime.now(UTC))
         paths = {
             "account": f"/accounts/{account.pk}/", "why": f"/partner/rebates/{deal_id}/",
             "deal": f"/office/deals/{deal_id}/", "plan": f"/office/plans/{Plan.objects.get(code='master-plan').pk}/",
-            "ib": f"/office/ibs/{IB.objects.get(code='MASTER').pk}/",
+            "ib": f"/office/ibs/{IB.objects.get(code='MASTER').pk}/", **partner_paths,
+            "staff_client": f"/office/clients/{account.client_id}/",
+            "account_move": f"/office/clients/accounts/{account.pk}/move/",
         }  # fmt: skip
         _use_database(before)
         state = tmp_path_factory.mktemp("state")
@@ -81,7 +86,7 @@ def site(
         _collect_static(environment)
         port = free_port()
         with processes(["web"], environment, web_port=port):
-            yield Site(f"http://{HOST}:{port}", paths)
+            yield Site(f"http://{HOST}:{port}", paths, name)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +143,23 @@ def visit(
         context.close()
 
 
+@pytest.fixture
+def settle(site: Site, django_db_blocker: pytest.FixtureRequest) -> Callable[[], None]:
+    """Return what runs one round of settlement in the served database, as the worker does every half minute."""
+
+    def run() -> None:
+        before = connection.settings_dict["NAME"]
+        with django_db_blocker.unblock():
+            _use_database(site.database)
+            connection.set_tenant(get_broker("aurora"))
+            try:
+                settle_round(now=datetime.now(UTC))
+            finally:
+                _use_database(before)
+
+    return run
+
+
 def _watched(page: Page, site: Site) -> Visit:
     visit = Visit(page, site)
     page.on("console", lambda message: message.type in {"error", "warning"} and visit.complaints.append(message.text))
@@ -156,7 +178,7 @@ def _collect_static(environment: dict[str, str]) -> None:
     subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True, timeout=120)
 
 
-def _fill(now: datetime) -> tuple[TradingAccount, int]:
+def _fill(now: datetime) -> tuple[TradingAccount, int, dict[str, str]]:
     """Fill the broker in force: three IBs, clients who traded for weeks, one who signs in, staff with every right."""
     book = open_book()
     trader = create_user(
@@ -187,8 +209,9 @@ def _fill(now: datetime) -> tuple[TradingAccount, int]:
     _tell_state(own, now)
     _add_staff()
     _add_levels(book, now)
+    paths = add_partner_pages(book, own, now=now)
     assert held_short.pk < paid.pk
-    return own, paid.pk
+    return own, paid.pk, paths
 
 
 def _tell_state(account: TradingAccount, now: datetime) -> None:
@@ -225,8 +248,12 @@ def _add_levels(book: Book, now: datetime) -> None:
 
 
 def _add_staff() -> None:
-    staff = create_user(
-        email="dana@example.com", name="Dana Kim", kind=UserKind.STAFF, password=PASSWORD, actor=SYSTEM, now=OPENED
-    )
-    for role in Role.objects.order_by("pk"):
-        grant_role(user=staff, role=role, actor=SYSTEM, now=OPENED)
+    """Add Dana, who holds every role, and Sam of Finance, the second person of her decisions."""
+    for mailbox, name, roles in (
+        ("dana", "Dana Kim", Role.objects.all()), ("sam", "Sam Rossi", Role.objects.filter(code="finance"))
+    ):  # fmt: skip
+        staff = create_user(
+            email=f"{mailbox}@example.com", name=name, kind=UserKind.STAFF, password=PASSWORD, actor=SYSTEM, now=OPENED
+        )
+        for role in roles.order_by("pk"):
+            grant_role(user=staff, role=role, actor=SYSTEM, now=OPENED)

@@ -11,14 +11,20 @@ from tests.databases import ROOT
 pytestmark = pytest.mark.browser
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PARTNER = ["/partner/", "/partner/rebates/", "/partner/rebates/?client=nobody", "/partner/plan/", "{why}"]
-TRADER = ["/accounts/", "{account}"]
+PARTNER = [
+    "/partner/", "/partner/rebates/", "/partner/rebates/?client=nobody", "/partner/plan/", "{why}",
+    "/partner/why/", "/partner/statements/", "{statement}", "/partner/level/", "/partner/sharing/", "{sub_share}",
+    "{plan_accept}",
+]  # fmt: skip
+TRADER = ["/accounts/", "{account}", "{own_share}", "/accounts/rebates/", "{own_statement}"]
 STAFF = [
     "/office/", "/office/held/", "/office/symbols/", "/office/mt-groups/", "/office/approvals/", "/office/clients/",
     "/office/ibs/", "/office/plans/", "/office/ledger/", "/office/audit/", "/office/search/?q=EURUSD",
     "/office/why/", "/office/why/impossible/", "/office/proof/", "/office/simulations/", "/office/corrections/",
     "/office/consents/", "/office/statements/", "{deal}why/", "{plan}", "{plan}publish/", "{plan}difference/",
     "{plan}simulate/", "{plan}policy/", "{ib}plan/", "{ib}agreement/", "{ib}settlement/",
+    "/office/statements/rules/", "/office/rates/", "{staff_statement}", "{staff_client}", "{staff_client}move/",
+    "{account_move}",
 ]  # fmt: skip
 PAGES = {"": ["/sign-in/", "/nothing-here/"], "master": PARTNER, "trader": TRADER, "dana": STAFF}
 # Each theme with each language and each width, each language with each width: all pairs, in six looks of twelve.

@@ -61,6 +61,9 @@ ADDRESSES: dict[str, Address] = {
     "portal:own_share": own(deal_id="deal"),
     "portal:own_share_json": own(deal_id="deal"),
     "portal:own_share_text": own(deal_id="deal"),
+    "portal:own_rebates": own(),
+    "portal:own_statement": own(pk="own_statement"),
+    "portal:own_statement_file": own(pk="own_statement", kind="=pdf"),
     # An IB's network
     "portal:dashboard": network(),
     "portal:trading": network(),
@@ -96,6 +99,12 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:server_edit": office("mt4bridge.edit_server", also=("mt4bridge.view_server",), pk="server"),
     "backoffice:server_test": action("mt4bridge.edit_server", 200, also=("mt4bridge.view_server",), pk="server"),
     "backoffice:server_switch": action("mt4bridge.edit_server", also=("mt4bridge.view_server",), pk="server"),
+    "backoffice:rates": office("trading.view_rate"),
+    "backoffice:rate_publish": action(
+        "trading.publish_rate",
+        data={"base": "EUR", "quote": "USD", "rate": "1.1", "reason": "ECB"},
+        also=("trading.view_rate",),
+    ),
     "backoffice:approvals": office("backoffice.view_overview"),
     "backoffice:approval_decide": action(
         "backoffice.view_overview",
@@ -106,6 +115,9 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:clients": office("clients.view_client"),
     "backoffice:client": office("clients.view_client", pk="client"),
     "backoffice:client_move": office("ib.move_ib", also=("clients.view_client",), pk="client"),
+    "backoffice:account_move": office(
+        "ib.move_ib", also=("clients.view_client", "trading.view_trading_account"), pk="account"
+    ),
     "backoffice:ibs": office("ib.view_ib"),
     "backoffice:ib_top": office("ib.view_ib", 302),
     "backoffice:ib": office("ib.view_ib", pk="ib"),
@@ -185,6 +197,18 @@ ADDRESSES: dict[str, Address] = {
         "commissions.view_statement",
         data={"statements": "@statement", "decision": "approve"},
         also=("commissions.approve_statement",),
+    ),
+    "backoffice:settlement_rules": office("commissions.view_statement"),
+    "backoffice:common_terms_set": action(
+        "commissions.edit_settlement_terms",
+        data={"ib-effective_day": "2099-01-01", "ib-cycle": "weekly", "ib-minimum": "10"},
+        also=("commissions.view_statement",),
+        kind="=ib",
+    ),
+    "backoffice:payout_limit_set": action(
+        "commissions.edit_payout_limit",
+        data={"currency": "USD", "amount": "1000"},
+        also=("commissions.view_statement",),
     ),
     "backoffice:statement": office("commissions.view_statement", pk="statement"),
     "backoffice:statement_file": office("commissions.view_statement", pk="statement", kind="=xlsx"),

@@ -190,6 +190,8 @@ def test_objects_of_others_at_the_same_broker_are_not_there(world: World) -> Non
     assert Visitor(world.users["ib"]).visit("portal:network", strangers).status_code == 404
     for page in ("portal:statement", "portal:statement_file"):
         assert Visitor(world.users["ib"]).visit(page, strangers).status_code == 404
+    for page in ("portal:own_statement", "portal:own_statement_file"):
+        assert Visitor(world.users["client"]).visit(page, strangers).status_code == 404
 
 
 def test_a_session_means_nothing_at_another_brokers_host(world: World) -> None:

@@ -31,7 +31,6 @@ from commissions.whatif.changes import AssignPlan
 from commissions.whatif.corrections import make_change
 from commissions.whatif.preview import run_preview_step
 from commissions.whatif.simulations import run_simulation_step, start_simulation
-from ib.models import IB
 from ib.services import create_ib, move_account, move_client
 from ledger.enums import AccountKind, EntryKind, OwnerType
 from ledger.services import ensure_accounts, post_entry
@@ -63,8 +62,9 @@ class World:
         self._simulation()
         self._correction()
         self._levels()
-        self.ids["statement"] = self._statement(self.top).pk
         self._operation()
+        self.ids["statement"] = self._statement(Payee.objects.get(ib=self.top)).pk
+        self.ids["own_statement"] = self._statement(Payee.objects.get(client=self.client)).pk
         _check_deferred_rules()
 
     def _people(self) -> None:
@@ -221,12 +221,12 @@ class World:
         self.ids["account_type"] = kind.pk
         self.ids["account_order"] = order_account(wanted=wanted, actor=SYSTEM, now=self.now).pk
 
-    def _statement(self, ib: IB) -> Statement:
-        """State what the IB earned today, to be reviewed."""
+    def _statement(self, payee: Payee) -> Statement:
+        """State what the payee earned today, to be reviewed."""
         today = self.now.date()
-        amount = IbDay.objects.filter(payee_id=Payee.objects.get(ib=ib).pk).aggregate(sum=Sum("amount"))["sum"]
+        amount = IbDay.objects.filter(payee_id=payee.pk).aggregate(sum=Sum("amount"))["sum"]
         return Statement.objects.create(
-            payee=Payee.objects.get(ib=ib), cycle="daily", from_day=today - timedelta(days=1),
+            payee=payee, cycle="daily", from_day=today - timedelta(days=1),
             to_day=today + timedelta(days=1), cut_at=self.now, state="review", lines_total=amount, lines_deals=1,
             total=amount, payable=amount, destination="wallet",
         )  # fmt: skip
@@ -251,10 +251,11 @@ class World:
         account = TradingAccount.objects.create(
             server=known.server, login=1002, client=client, mt_group=known.mt_group, opened_at=LONG_AGO
         )
+        below = self._statement(Payee.objects.get(ib=self.below)).pk
         kind = AccountType.objects.get(pk=self.ids["account_type"])
         order = order_account(wanted=NewAccount(client, kind, 100, "else:1"), actor=SYSTEM, now=self.now)
         return {
-            "account": account.pk, "ib_below": ib.pk, "statement": self._statement(self.below).pk,
+            "account": account.pk, "ib_below": ib.pk, "statement": below, "own_statement": below,
             "account_order": order.pk,
         }  # fmt: skip
 

@@ -33,7 +33,7 @@ NOW = datetime.fromisoformat("2026-03-10T00:00:00+00:00")
 SYSTEM = Actor.system("test")
 RIGHTS = (
     "commissions.edit_plan", "commissions.assign_plan", "ib.edit_agreement", "ib.move_ib", "trading.set_lot_factor",
-    "trading.classify_symbol", "commissions.view_correction", "commissions.approve_correction",
+    "trading.publish_rate", "trading.classify_symbol", "commissions.view_correction", "commissions.approve_correction",
 )  # fmt: skip
 Totals = dict[tuple[str, str, str], Decimal]  # {(payee, currency, month): amount}
 
@@ -93,8 +93,8 @@ def _factor(random: Random, world: World) -> Change:
 
 
 def _rate(random: Random, world: World) -> Change:
-    base, quote = random.choice((("EUR", "USD"), ("USD", "JPY")))
-    return PublishRate(base, quote, Decimal("1.3"), _moment(random))
+    base, quote, rate = random.choice((("EUR", "USD", "1.3"), ("USD", "JPY", "130")))
+    return PublishRate(base, quote, Decimal(rate), _moment(random))
 
 
 _MAKERS = (_version, _version, _assign, _agree, _move_ib, _move_client, _factor, _rate)
