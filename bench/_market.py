@@ -78,8 +78,10 @@ def build_market(size: Size, seed: int) -> int:
 
 
 def _network(size: Size) -> list[IB]:
-    """Two sub-IBs under each IB, level by level; what is left over goes under IBs of the level above the last."""
+    """Up to two sub-IBs under each IB, level by level, so that the last level is `depth`; what is left over goes under
+    IBs of the level above it."""
     per_tree = size.ibs // size.trees
+    wanted = _level_sizes(per_tree, size.depth)
     specs: list[IbSpec] = []
     for tree in range(size.trees):
         levels: list[list[str]] = [[f"t{tree}-1"]]
@@ -87,7 +89,8 @@ def _network(size: Size) -> list[IB]:
         while made < per_tree:
             above = levels[-1] if len(levels) < size.depth else levels[-2]
             room = per_tree - made
-            fresh = [f"t{tree}-{made + place + 1}" for place in range(min(room, 2 * len(above)))]
+            count = wanted[len(levels)] if len(levels) < size.depth else room
+            fresh = [f"t{tree}-{made + place + 1}" for place in range(min(room, count, 2 * len(above)))]
             specs += [
                 IbSpec(code=code, name=code, currency=_currency(tree, size), parent=above[place % len(above)])
                 for place, code in enumerate(fresh)
@@ -99,6 +102,15 @@ def _network(size: Size) -> list[IB]:
                 levels[-1] += fresh
         specs.append(IbSpec(code=f"t{tree}-1", name=f"t{tree}-1", currency=_currency(tree, size)))
     return list(create_network(specs=specs, at=START, actor=ACTOR, now=START).values())
+
+
+def _level_sizes(ibs: int, depth: int) -> list[int]:
+    """Return how many IBs stand on each level of a tree that grows evenly, at most to twice the level above."""
+    low, high = 1.0, 2.0
+    for _step in range(40):
+        growth = (low + high) / 2
+        low, high = (growth, high) if sum(growth**level for level in range(depth)) < ibs else (low, growth)
+    return [max(1, round(high**level)) for level in range(depth)]
 
 
 def _currency(tree: int, size: Size) -> str:
