@@ -73,6 +73,7 @@ class ServerKind(models.TextChoices):
     """Which adapter reaches the server."""
 
     WEBAPI = "webapi", _("MT5 Web API")
+    HTTPBRIDGE = "httpbridge", _("Bridge on a Windows machine")
     MIRROR = "mirror", _("SQL mirror")
     FILES = "files", _("Files only")
 

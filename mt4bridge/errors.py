@@ -56,6 +56,16 @@ class WrongPassword(BridgeError):
     )
 
 
+class KeyRefused(BridgeError):
+    """A bridge over HTTP does not accept our key or signature."""
+
+    code = "key_refused"
+    message = gettext_noop(
+        "The bridge at %(address)s refuses key %(key)s (%(detail)s). Check the key, its secret, and the clock of the "
+        "machine it runs on."
+    )
+
+
 class ImpostorServer(BridgeError):
     code = "impostor_server"
     message = gettext_noop(

@@ -8,18 +8,28 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from mt4bridge.clock import ServerClock
 from mt4bridge.enums import ServerKind
 from mt4bridge.errors import UnsupportedServer
+from mt4bridge.httpbridge.adapter import HttpBridgeServer
 from mt4bridge.models import MtServer
 from mt4bridge.types import TradingServer
 from mt4bridge.webapi.adapter import WebApiServer
 from mt4bridge.webapi.connection import Endpoint
 from tenancy.context import current_broker
 
+
+class Gateway(TradingServer, Protocol):
+    """An adapter as it is kept here."""
+
+    def drop(self) -> None:
+        """Forget the connection without telling the server (after a fork)."""
+
+
 _Key = tuple[str, int]
-_pool: dict[_Key, tuple[str, WebApiServer]] = {}
+_pool: dict[_Key, tuple[str, Gateway]] = {}
 _lock = threading.Lock()
 
 
@@ -52,7 +62,7 @@ def close_gateways() -> None:
         gateway.close()
 
 
-def _gateway(server: MtServer) -> WebApiServer:
+def _gateway(server: MtServer) -> Gateway:
     build = _ADAPTERS.get(server.kind)
     if build is None:
         raise UnsupportedServer(kind=server.kind)
@@ -69,7 +79,21 @@ def _web_api(server: MtServer) -> WebApiServer:
     )
 
 
-_ADAPTERS: dict[str, Callable[[MtServer], WebApiServer]] = {ServerKind.WEBAPI.value: _web_api}
+def _http_bridge(server: MtServer) -> HttpBridgeServer:
+    """The manager login is the key's id, the manager password its secret."""
+    return HttpBridgeServer(
+        Endpoint(server.address, server.tls_mode, server.tls_ca, server.tls_pin),
+        key_id=str(server.manager_login),
+        secret=server.manager_password(),
+        clock=ServerClock(server.clock_zone, server.clock_shift_minutes),
+        group_mask=server.group_mask,
+    )
+
+
+_ADAPTERS: dict[str, Callable[[MtServer], Gateway]] = {
+    ServerKind.WEBAPI.value: _web_api,
+    ServerKind.HTTPBRIDGE.value: _http_bridge,
+}
 
 
 def _digest(server: MtServer) -> str:
@@ -81,7 +105,7 @@ def _digest(server: MtServer) -> str:
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
 
 
-def _emptied() -> list[WebApiServer]:
+def _emptied() -> list[Gateway]:
     with _lock:
         gateways = [gateway for _, gateway in _pool.values()]
         _pool.clear()

@@ -18,7 +18,7 @@ class MtServer(models.Model):
     platform = models.CharField(max_length=4, choices=Platform.choices, default=Platform.MT5)
     kind = models.CharField(max_length=20, choices=ServerKind.choices, default=ServerKind.WEBAPI)
     address = models.CharField(max_length=255, blank=True, default="")  # host:port; "" when only files come
-    manager_login = models.BigIntegerField(default=0)  # 0 when the kind has none
+    manager_login = models.BigIntegerField(default=0)  # 0 when the kind has none; of a bridge the id of its key
     manager_password_sealed = models.TextField(editable=False)  # core.crypto; never shown, never logged
     options = models.JSONField(default=dict)  # what one kind alone needs, texts by name; never a secret
     group_mask = models.CharField(max_length=200, default="*")  # which MT groups of the server are this broker's

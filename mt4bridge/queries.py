@@ -15,7 +15,7 @@ FIRST_WAIT_LOCKED_OUT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=2)
 _LOCKED_OUT = frozenset(
     (
-        "wrong_password", "impostor_server", "untrusted_certificate", "access_denied",
+        "wrong_password", "key_refused", "impostor_server", "untrusted_certificate", "access_denied",
         *(code for code, kind in BY_CODE.items() if issubclass(kind, SignInRefused)),
     )
 )  # fmt: skip

@@ -136,6 +136,7 @@ _MIRROR_NAMES: dict[str, Promise] = {
 _Check = Callable[[ServerSettings, str | None], None]
 _CHECKS: dict[str, tuple[_Check, ...]] = {
     ServerKind.WEBAPI: (_check_address, _check_manager, _check_tls, _check_password),
+    ServerKind.HTTPBRIDGE: (_check_address, _check_manager, _check_tls, _check_password),
     ServerKind.MIRROR: (_check_address, _check_tls, _check_password, _check_mirror),
     ServerKind.FILES: (),
 }

@@ -282,6 +282,7 @@ class TradingServer(Protocol):
     def deals(self, *, since: datetime, until: datetime) -> Iterator[list[DealRow | BadRow]]:
         """Yield every deal of the UTC period [since, until), in lists of at most some thousands, oldest slice first.
 
+        An MT4 ticket that the period closed or changed may bring its opening from before the period.
         Within a list the order is the server's. A ticket comes once a list; a row that cannot be understood is a
         `BadRow` and does not stop the others. The caller's clock says what `until` is: deals that arrive behind it
         are for the overlap of the next round."""

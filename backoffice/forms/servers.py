@@ -141,7 +141,7 @@ class WebApiForm(_ReachedForm):
         widget=forms.TextInput({**PLAIN, "class": "input num"}),
         help_text=_("SHA-256 of the certificate, 64 hexadecimal digits."),
     )  # fmt: skip
-    field_order = (
+    field_order: tuple[str, ...] = (
         "name", "address", "manager_login", "manager_password", "tls_mode", "tls_off_sure", "tls_pin", "tls_ca",
         "group_mask", "history_from", "clock_zone", "clock_shift_minutes",
     )  # fmt: skip
@@ -149,6 +149,19 @@ class WebApiForm(_ReachedForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["manager_password"].label = _("API password of the manager")
+
+
+class HttpBridgeForm(WebApiForm):
+    """A program on a Windows machine that has the MT4 or MT5 Manager API."""
+
+    kind = ServerKind.HTTPBRIDGE
+    platform = forms.ChoiceField(label=_("Platform"), choices=Platform.choices, widget=forms.Select(SELECT))
+    field_order = ("name", "platform", *WebApiForm.field_order[1:])
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["manager_login"].label = _("Number of the key")
+        self.fields["manager_password"].label = _("Secret of the key")
 
 
 class MirrorForm(_ReachedForm):
@@ -181,6 +194,7 @@ class MirrorForm(_ReachedForm):
 
 FORMS: dict[str, type[ServerForm]] = {
     ServerKind.WEBAPI: WebApiForm,
+    ServerKind.HTTPBRIDGE: HttpBridgeForm,
     ServerKind.MIRROR: MirrorForm,
     ServerKind.FILES: FilesForm,
 }

@@ -21,6 +21,9 @@ from mt4bridge.services import add_server, edit_server, note_test, set_server_ac
 
 KIND_WORDS: dict[str, Promise] = {
     ServerKind.WEBAPI: gettext_lazy("An MT5 server with its Web API, as MetaQuotes delivers it. Reads and writes."),
+    ServerKind.HTTPBRIDGE: gettext_lazy(
+        "A program on a Windows machine that has the Manager API of MT4 or MT5. Reads and writes."
+    ),
     ServerKind.MIRROR: gettext_lazy(
         "A MySQL, MariaDB or PostgreSQL database that an MT4 or MT5 server keeps a copy of itself in. Reads only."
     ),

@@ -22,6 +22,7 @@ from crm.flows.account_flow import sync_configuration
 from crm.flows.brokers import open_broker
 from ib.models import IB
 from ib.services import create_ib, move_client
+from mt4bridge.enums import Platform, ServerKind
 from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
 from mt4bridge.services import register_server
@@ -100,10 +101,17 @@ def _user(email: str, name: str, kind: UserKind, password: str, now: datetime) -
     return found, False
 
 
-def connect_server(*, simulator: SimulatorAddress, now: datetime) -> TradingServer:
+def connect_server(
+    *,
+    simulator: SimulatorAddress,
+    now: datetime,
+    platform: Platform = Platform.MT5,
+    kind: ServerKind = ServerKind.WEBAPI,
+) -> TradingServer:
     """Register the simulator as the broker's MT server and take over its groups and symbols, classified."""
     server = register_server(
-        name="MT5 Live", address=simulator.address, manager_login=simulator.login, manager_password=simulator.password,
+        name=f"{platform.value.upper()} Live", platform=platform, kind=kind, address=simulator.address,
+        manager_login=simulator.login, manager_password=simulator.password,
         tls_pin=simulator.pin, clock_zone=simulator.clock_zone, clock_shift_minutes=simulator.clock_shift_minutes,
         history_from=simulator.history_from, actor=_ACTOR, now=now,
     )  # fmt: skip

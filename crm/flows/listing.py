@@ -43,6 +43,8 @@ class Listing:
                 if row.ticket is not None:
                     self.unread.add(DealKey(row.ticket, row.leg))
                 continue
+            if row.deal_at < self.since:
+                continue  # MT4: the opening of a ticket that the slice closed or changed
             self.deals[row.login][DealKey(row.ticket, row.leg)] = Sums(
                 1, row.volume_e8, row.price_e8, row.profit_e8, row.swap_e8 + row.commission_e8 + row.fee_e8,
                 (row.deal_at - self.since) // _US,

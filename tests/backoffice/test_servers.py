@@ -67,6 +67,16 @@ def test_a_server_is_added_with_its_password_sealed_and_stands_in_list_and_trail
     assert servers_to_contact(now=timezone.now()) == [server.pk]
 
 
+def test_a_bridge_has_a_platform_a_key_and_a_secret(staff: Browser) -> None:
+    page = staff.get("/office/servers/new/httpbridge/").content.decode()
+    server = add(staff, "httpbridge", {**FILLED, "platform": "mt4"})
+
+    assert "Number of the key" in page
+    assert "Secret of the key" in page
+    assert (server.kind, server.platform, server.manager_login) == ("httpbridge", "mt4", int(FILLED["manager_login"]))
+    assert server.manager_password() == FILLED["manager_password"]
+
+
 def test_a_mirror_keeps_what_its_kind_needs(staff: Browser) -> None:
     server = add(staff, "mirror", MIRROR)
 

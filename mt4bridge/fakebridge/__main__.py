@@ -1,0 +1,5 @@
+import sys
+
+from mt4bridge.fakebridge.cli import main
+
+sys.exit(main())
