@@ -35,6 +35,13 @@ class Client:
     def close(self) -> None:
         self._http.close()
 
+    def hung_up(self) -> bool:
+        """Wait for the server's end of the connection, and say that it came without a word."""
+        try:
+            return bool(self._http.sock.recv(1) == b"")
+        except ConnectionError:
+            return True
+
     def ask(self, path: str, *, method: str = "GET", body: str | None = None, **query: Any) -> tuple[int, Any]:
         target = f"{path}?{urllib.parse.urlencode(query, quote_via=urllib.parse.quote)}" if query else path
         self._http.request(method, target, body, {"Content-Type": "application/x-www-form-urlencoded"})
