@@ -1,6 +1,7 @@
 """All commands of one server: path → handler."""
 
 from mt4bridge.simulator.commands.configuration import Configuration
+from mt4bridge.simulator.commands.daily import Daily
 from mt4bridge.simulator.commands.deals import Deals
 from mt4bridge.simulator.commands.desk import Command, Desk
 from mt4bridge.simulator.commands.orders import Orders
@@ -25,5 +26,8 @@ WRITES = USER_WRITES | frozenset(
 class Api:
     def __init__(self, desk: Desk) -> None:
         self.book = desk.book
-        parts = (Configuration(desk), Users(desk), Deals(desk), Orders(desk), Positions(desk), Trade(desk), Ticks(desk))
+        parts = (
+            Configuration(desk), Users(desk), Deals(desk), Orders(desk), Positions(desk), Trade(desk), Ticks(desk),
+            Daily(desk),
+        )  # fmt: skip
         self.commands: dict[str, Command] = {path: run for part in parts for path, run in part.commands.items()}

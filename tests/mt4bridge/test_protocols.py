@@ -5,6 +5,8 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -316,6 +318,23 @@ def test_figures_are_worked_out(client: Client) -> None:
         {"Profit": "10000.000000", "Profit_rate": "1.000000"}, "-10000.000000", {"BuyRate": "1.000000"},
     )  # fmt: skip
     assert (len(tick["answer"]), later["answer"], tick["trans_id"].isdigit()) == (1, [], True)
+
+
+@pytest.mark.integration
+def test_daily_statements_lead_from_balance_to_balance(client: Client) -> None:
+    login = client.ask("/api/user/logins")[1]["answer"][0]
+    period = {"login": login, "from": "0", "to": "4000000000"}
+
+    reports = client.ask("/api/daily/get_light", **period)[1]["answer"]
+
+    moved = ("DailyProfit", "DailyBalance", "DailyStorage", "DailyCommInstant", "DailyCommFee")
+    assert len(reports) > 5
+    for before, after in pairwise(reports):
+        assert after["BalancePrevDay"] == before["Balance"]
+        assert Decimal(after["Balance"]) - Decimal(before["Balance"]) == sum(Decimal(after[name]) for name in moved)
+    balance = client.ask("/api/user/check_balance", login=login, fixflag="0")[1]["answer"]["Balance"]
+    assert balance == {"User": reports[-1]["Balance"], "History": reports[-1]["Balance"]}
+    assert client.ask("/daily_get", **period)[1]["answer"][0] == {**reports[0], "PositionAdd": [], "OrderAdd": []}
 
 
 @pytest.mark.integration
