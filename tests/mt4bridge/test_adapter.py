@@ -201,6 +201,14 @@ def test_the_certificate_is_checked_by_pin_by_authority_or_not_at_all(small: Sim
         small.server(tls_pin="").connect()
 
 
+def test_a_certificate_of_the_right_authority_for_another_name_is_refused(simulator: Start) -> None:
+    elsewhere = simulator("--empty", "--host", "127.0.0.2")
+
+    with pytest.raises(UntrustedCertificate, match=r"not valid for '127\.0\.0\.2'"):
+        elsewhere.server(tls_mode="ca", tls_ca=elsewhere.ready["certificate"]).connect()
+    elsewhere.server().connect()
+
+
 def test_a_server_that_is_not_there_is_unreachable() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
