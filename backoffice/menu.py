@@ -104,6 +104,8 @@ def menu_for(actor: Actor, *, now: datetime) -> list[Group]:
         "held": tasks.held,
         "symbols": tasks.unclassified_symbols,
         "mt_groups": tasks.groups_without_factor,
+        "operations": tasks.operations,
+        "account_orders": tasks.account_orders,
         "level_changes": waiting_count(actor),
         "corrections": waiting_corrections(actor),
         "approvals": open_approvals(actor, now=now).count(),

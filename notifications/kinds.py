@@ -30,6 +30,8 @@ KINDS: dict[str, Kind] = {
         _kind("level_changed", _BOTH, _CLIENT, _("Level changed"), "level", "from_day"),
         _kind("plan_to_accept", _BOTH, _CLIENT, _("Plan to accept"), "plan"),
         _kind("new_sign_in", _BOTH, _CLIENT, _("Sign-in from a new place"), "at", "ip"),
+        _kind("account_opened", _BOTH, _CLIENT, _("Account opened"), "login"),
+        _kind("account_password", _BOTH, _CLIENT, _("Account password set"), "login"),
         _kind("deals_held", _IN_APP, _STAFF, _("Deals held back"), "server", "count"),
         _kind("round_failed", _IN_APP, _STAFF, _("Round that stops"), "server"),
     )

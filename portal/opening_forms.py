@@ -37,7 +37,7 @@ class ChangeForm(forms.Form):
     """What to change of an account."""
 
     what = forms.ChoiceField(
-        label=_("What to change"), widget=forms.RadioSelect({"class": "radio radio-sm"}),
+        label=_("What to change"), widget=forms.Select({"class": "select"}),
         choices=[(kind.value, kind.label) for kind in (OrderKind.LEVERAGE, OrderKind.PASSWORD, OrderKind.INVESTOR)],
     )  # fmt: skip
     leverage = forms.TypedChoiceField(

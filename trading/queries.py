@@ -232,17 +232,22 @@ def held_deals(*, actor: Actor, limit: int = 100) -> list[HeldRow]:
 
 @dataclass(frozen=True, slots=True)
 class OpenTasks:
-    """What waits for staff before every deal can be judged."""
+    """What waits for staff: before every deal can be judged, and in what is sent to MT servers."""
 
     held: int
     unclassified_symbols: int
     groups_without_factor: int
+    operations: int  # in review, and differences with the servers
+    account_orders: int  # in review, or waiting for leave
 
 
 _TASKS_SQL = """
 SELECT (SELECT count(*) FROM trading_helddeal WHERE released_at IS NULL),
        (SELECT count(*) FROM trading_symbol WHERE group_id IS NULL),
-       (SELECT count(*) FROM trading_mtgroup WHERE lot_factor IS NULL)
+       (SELECT count(*) FROM trading_mtgroup WHERE lot_factor IS NULL),
+       (SELECT count(*) FROM trading_balanceoperation WHERE state = 'review')
+           + (SELECT count(*) FROM trading_operationfinding WHERE closed_at IS NULL),
+       (SELECT count(*) FROM trading_accountorder WHERE state = 'review' OR state = 'planned' AND waits_for_approval)
 """
 
 

@@ -72,7 +72,7 @@ class SettlingForm(forms.Form):
 
     outcome = forms.ChoiceField(
         label=_("It was"), choices=[("applied", _("carried out by this deal")), ("absent", _("not carried out"))],
-        widget=forms.RadioSelect({"class": "radio radio-sm"}),
+        widget=forms.Select({"class": "select"}),
     )  # fmt: skip
     ticket = forms.IntegerField(
         label=_("Deal"), required=False, min_value=1, max_value=MAX_ID,

@@ -32,6 +32,8 @@ from tenancy.models import Broker
 from tenancy.services import BrokerSpec
 from trading.accounts import register_account
 from trading.models import MtGroup, Symbol, SymbolGroup
+from trading.operations.account_models import AccountType
+from trading.operations.account_types import TypeTerms, save_account_type
 from trading.services import classify_symbol, publish_fx_rate, set_lot_factor
 
 BEGINNING = datetime(2015, 1, 1, tzinfo=UTC)  # the demo's network and plans stand since before any history
@@ -80,8 +82,20 @@ def fill_demo_broker(*, simulator: SimulatorAddress, domain: str, password: str,
     """Fill the broker in force: staff, server, network, plans, clients with the server's accounts."""
     add_staff(domain=domain, password=password, now=now)
     gateway = connect_server(simulator=simulator, now=now)
+    add_account_types(now=now)
     ibs = add_network(domain=domain, password=password, now=now)
     add_clients(gateway=gateway, ibs=ibs, domain=domain, password=password, now=now)
+
+
+def add_account_types(*, now: datetime) -> None:
+    """Put a live and a practice account on offer, in the server's first USD group."""
+    group = MtGroup.objects.filter(currency="USD", currency_digits=2).order_by("name").first()
+    if group is None or AccountType.objects.exists():
+        return
+    live = TypeTerms(leverages=[50, 100, 200], leverage_margin_percent=500)
+    practice = TypeTerms(leverages=[100, 200, 500], is_demo=True, starting_balance=Decimal(10_000), most_per_client=2)
+    for name, terms in (("Standard", live), ("Practice", practice)):
+        save_account_type(known=None, name=name, mt_group=group, terms=terms, actor=_ACTOR, now=now)
 
 
 @transaction.atomic

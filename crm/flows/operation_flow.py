@@ -11,6 +11,7 @@ from functools import partial
 
 from core.errors import DomainError
 from core.money import to_e8
+from crm.flows.account_order_flow import relay_orders
 from crm.flows.once import call_once
 from mt4bridge.errors import BridgeError
 from mt4bridge.models import MtServer
@@ -56,6 +57,7 @@ def relay(*, server: MtServer, gateway: TradingServer, clock: Callable[[], datet
         done.sent += sent
         if not sent:
             break
+    done.sent += relay_orders(server=server, gateway=gateway, rules=rules, clock=clock)
     return done
 
 

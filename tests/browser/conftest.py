@@ -28,6 +28,7 @@ from house.keel_processes import processes
 from house.ports import free_port
 from ib.models import IB
 from mt4bridge.types import AccountState, PositionRow
+from tests.browser.outbox import add_outbox
 from tests.browser.partners import add_partner_pages
 from tests.conftest import _use_database, get_broker
 from tests.databases import ROOT, cloned_database, urls_for
@@ -73,12 +74,14 @@ def site(
         _use_database(name)
         connection.set_tenant(get_broker("aurora"))
         account, deal_id, partner_paths = _fill(datetime.now(UTC))
+        others = list(TradingAccount.objects.exclude(pk=account.pk).order_by("pk"))
         paths = {
             "account": f"/accounts/{account.pk}/", "why": f"/partner/rebates/{deal_id}/",
             "deal": f"/office/deals/{deal_id}/", "plan": f"/office/plans/{Plan.objects.get(code='master-plan').pk}/",
             "ib": f"/office/ibs/{IB.objects.get(code='MASTER').pk}/", **partner_paths,
             "staff_client": f"/office/clients/{account.client_id}/",
             "account_move": f"/office/clients/accounts/{account.pk}/move/",
+            **add_outbox(account, others, datetime.now(UTC)),
         }  # fmt: skip
         _use_database(before)
         state = tmp_path_factory.mktemp("state")

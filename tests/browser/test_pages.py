@@ -16,12 +16,16 @@ PARTNER = [
     "/partner/why/", "/partner/statements/", "{statement}", "/partner/level/", "/partner/sharing/", "{sub_share}",
     "{plan_accept}",
 ]  # fmt: skip
-TRADER = ["/accounts/", "{account}", "{own_share}", "/accounts/rebates/", "{own_statement}"]
+TRADER = [
+    "/accounts/", "{account}", "{own_share}", "/accounts/rebates/", "{own_statement}", "/accounts/open/",
+    "/accounts/orders/",
+]  # fmt: skip
 STAFF = [
     "/office/", "/office/held/", "/office/symbols/", "/office/mt-groups/", "/office/approvals/", "/office/clients/",
     "/office/ibs/", "/office/plans/", "/office/ledger/", "/office/audit/", "/office/search/?q=EURUSD",
     "/office/why/", "/office/why/impossible/", "/office/proof/", "/office/simulations/", "/office/corrections/",
     "/office/consents/", "/office/statements/", "{deal}why/", "{plan}", "{plan}publish/", "{plan}difference/",
+    "/office/operations/", "{operation}", "/office/account-orders/", "{account_type}",
     "{plan}simulate/", "{plan}policy/", "{ib}plan/", "{ib}agreement/", "{ib}settlement/",
     "/office/statements/rules/", "/office/rates/", "{staff_statement}", "{staff_client}", "{staff_client}move/",
     "{account_move}",

@@ -10,6 +10,8 @@ from access.services import record_audit
 from access.types import Actor
 from core.errors import Forbidden
 from mt4bridge.types import UserRow
+from notifications.services import queue_notice
+from notifications.types import Recipient
 from trading.accounts import register_account
 from trading.models import MtGroup, TradingAccount
 from trading.operations.account_models import AccountOrder
@@ -49,7 +51,18 @@ def confirm_order(*, order: AccountOrder, user: UserRow | None, by: str = "", no
         TradingAccount.objects.filter(pk=row.account_id or 0).update(leverage=row.leverage)
     if row.kind in SECRET_KINDS:
         row.reveal_until = now + REVEAL_FOR
+        _tell(row, user.login if user else row.login, now)
     return move(row, _S.CONFIRMED, now=now, by=by, reason="resolved" if by else "")
+
+
+def _tell(row: AccountOrder, login: int, now: datetime) -> None:
+    """Tell the client that there is a password to look at; the notice never holds it."""
+    client = row.client
+    queue_notice(
+        kind="account_opened" if row.kind == OrderKind.OPEN else "account_password", params={"login": str(login)},
+        to=Recipient(client.user_id, client.name, client.email, language=client.user.language if client.user else ""),
+        key=f"account_order:{row.pk}", now=now,
+    )  # fmt: skip
 
 
 def _take_over(row: AccountOrder, user: UserRow, now: datetime) -> TradingAccount:

@@ -89,7 +89,7 @@ def note_reading(*, row: Row, empty: bool, rules: SendingRules, now: datetime) -
     if found.fence != row.fence or found.state != _S.UNKNOWN:
         raise SenderReplaced
     found.reads += 1
-    settled = found.sent_at is not None and now >= found.sent_at + rules.settle_window
+    settled = now >= found.state_at + rules.settle_window  # since the doubt began: a slow sender may send until then
     apart = found.empty_read_at is None or now >= found.empty_read_at + rules.read_gap
     if empty and settled and apart:
         found.empty_reads += 1

@@ -17,6 +17,7 @@ _PILLS: dict[str, tuple[str, str]] = {
     OperationState.REFUSED: ("bad", "x"),
     OperationState.REVIEW: ("bad", "alert-circle"),
 }
+_FOR_CLIENTS = ("leverage_positions", "declined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class OrderInWords:
     state: str
     pill: str
     icon: str
-    why: str
+    why: str  # for staff: it may speak of managers and servers
+    why_for_client: str
     can_reveal: bool
 
 
@@ -39,4 +41,7 @@ def order_in_words(row: AccountOrder, *, now: datetime) -> OrderInWords:
         state, pill = _("Waits for the broker"), "warn"
     open_for = row.reveal_until is not None and row.reveal_until > now
     can_reveal = row.state == OperationState.CONFIRMED and row.has_secret and open_for
-    return OrderInWords(row, state, pill, icon, reason_in_words(row.reason, row.detail), can_reveal)
+    why = reason_in_words(row.reason, row.detail)
+    for_client = why if row.reason in _FOR_CLIENTS else _("Ask your broker about it.")
+    refused = row.state == OperationState.REFUSED
+    return OrderInWords(row, state, pill, icon, why, for_client if refused else "", can_reveal)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from access.enums import UserKind
 from access.models import Approval, User
 from access.queries import actor_for
 from access.services import approve, create_role, create_user, grant_role
@@ -40,7 +41,7 @@ RIGHTS = (
 
 
 def staff(name: str, now: datetime, rights: tuple[str, ...] = RIGHTS) -> Actor:
-    user: User = create_user(email=f"{name}@a.example", name=name, kind="staff", actor=SYSTEM, now=now)
+    user: User = create_user(email=f"{name}@a.example", name=name, kind=UserKind.STAFF, actor=SYSTEM, now=now)
     role = create_role(code=name, name=name, rights=rights, actor=SYSTEM, now=now)
     grant_role(user=user, role=role, actor=SYSTEM, now=now)
     return actor_for(user)
