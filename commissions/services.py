@@ -87,7 +87,7 @@ def publish_plan_version(
         actor=actor, action="commissions.edit_plan", object_type="plan_version", object_id=version.pk, before=None,
         after={"plan": plan.code, "effective_from": effective_from, "hash": version.hash}, now=now,
     )  # fmt: skip
-    follow_source(source=plan, version=version, actor=actor, now=now)
+    follow_source(source=plan, at=effective_from, actor=actor, now=now)
     return version
 
 
@@ -115,7 +115,7 @@ def assign_plan(
     assignment = None
     if plan is not None:
         assignment = PlanAssignment.objects.create(ib=ib, plan=plan, version=version, active_from=at, active_to=end)
-    if plan is not None and version is None:
+    if plan is not None:
         follow_assignment(giver=ib, plan=plan, at=at, actor=actor, now=now)
     PlanChange.objects.create(version=number, ib=ib, affected_from=at, affected_to=end, recorded_at=now)
     record_audit(

@@ -1,8 +1,9 @@
 """Storing a checked version: the rows that every published version leaves, whoever publishes it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import Max
 
 from commissions.judging.plans import WHOLE
 from commissions.models import Plan, PlanChange, PlanVersion, RateRow
@@ -20,13 +21,23 @@ def bump_plans() -> int:
 def store_version(*, plan: Plan, terms: Terms, effective_from: datetime, label: str, now: datetime) -> PlanVersion:
     """Store a version with its rate rows and the change that it is. In the caller's transaction."""
     number = bump_plans()
+    published_at = _after_the_last(plan, effective_from, now)
     version = PlanVersion.objects.create(
-        plan=plan, effective_from=effective_from, published_at=now, published_by=label,
+        plan=plan, effective_from=effective_from, published_at=published_at, published_by=label,
         terms=terms_as_dict(terms), hash=terms_hash(terms),
     )  # fmt: skip
     RateRow.objects.bulk_create(_rate_rows(version, terms))
-    PlanChange.objects.create(version=number, plan=plan, affected_from=effective_from, recorded_at=now)
+    PlanChange.objects.create(version=number, plan=plan, affected_from=effective_from, recorded_at=published_at)
     return version
+
+
+def _after_the_last(plan: Plan, effective_from: datetime, now: datetime) -> datetime:
+    """Return `now`, or the first microsecond after the last version from the same moment on.
+
+    Who waited for another change of plans read the clock before it, and still comes after it."""
+    same = PlanVersion.objects.filter(plan=plan, effective_from=effective_from)
+    last = same.aggregate(last=Max("published_at"))["last"]
+    return now if last is None or last < now else last + timedelta(microseconds=1)
 
 
 def _rate_rows(version: PlanVersion, terms: Terms) -> list[RateRow]:

@@ -11,6 +11,7 @@ from commissions.delegation.deriving import key_of, part_of
 from commissions.delegation.enums import Receiver
 from commissions.delegation.following import read, rows_of
 from commissions.delegation.models import Delegation, DerivedPlan
+from commissions.delegation.sources import source_plan
 from commissions.models import Plan, PlanAssignment, PlanVersion
 from commissions.terms import Rate, Terms, UplineMode
 from ib.models import IB
@@ -48,13 +49,13 @@ def paying_at(ib: IB, *, at: datetime) -> Paying | None:
     version = assignment.version or newest_version(assignment.plan, at=at)
     if version is None:
         return None
-    return Paying(assignment.plan, version, read(version), brokers_plan(assignment.plan))
+    return Paying(assignment.plan, version, read(version), brokers_plan(assignment.plan, at=at))
 
 
-def brokers_plan(plan: Plan) -> Plan:
-    """Return the plan of the broker that a derived one goes back to; itself when it is one."""
+def brokers_plan(plan: Plan, *, at: datetime) -> Plan:
+    """Return the plan of the broker that a derived one goes back to at a moment; itself when it is one."""
     derived = DerivedPlan.objects.filter(plan=plan).select_related("source").first()
-    return brokers_plan(derived.source) if derived else plan
+    return brokers_plan(source_plan(derived, at=at), at=at) if derived else plan
 
 
 def receiver_of(paying: Paying) -> Receiver | None:

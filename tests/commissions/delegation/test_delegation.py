@@ -146,15 +146,82 @@ def test_a_decision_holds_beyond_versions_to_come(book: Book) -> None:
 def test_another_plan_of_the_giver_is_followed(book: Book) -> None:
     now = timezone.now()
     share(book, "master", "sub", "50", now=now)
-    silver = create_plan(code="silver", name="Silver", actor=SYSTEM, now=OPENED)
-    publish_plan_version(
-        plan=silver, terms={"rates": [{**RATES[0], "rate": "2"}], "upline": {"mode": "difference"}},
-        effective_from=OPENED, actor=SYSTEM, now=OPENED,
-    )  # fmt: skip
 
-    assign_plan(ib=book.ibs["master"], plan=silver, at=now + timedelta(hours=1), actor=SYSTEM, now=now)
+    assign_plan(ib=book.ibs["master"], plan=silver(), at=now + timedelta(hours=1), actor=SYSTEM, now=now)
 
     assert rate_of(book, "sub", at=now + timedelta(hours=2)) == [Decimal(1)]
+
+
+def silver(rate: str = "2") -> Plan:
+    plan = create_plan(code="silver", name="Silver", actor=SYSTEM, now=OPENED)
+    terms = {"rates": [{**RATES[0], "rate": rate}], "upline": {"mode": "difference"}}
+    publish_plan_version(plan=plan, terms=terms, effective_from=OPENED, actor=SYSTEM, now=OPENED)
+    return plan
+
+
+def test_until_the_givers_next_plan_begins_its_present_one_is_followed(book: Book) -> None:
+    now, days = timezone.now(), timedelta(days=1)
+    share(book, "master", "sub", "50", now=now)
+    share(book, "sub", "leaf", "10", now=now + timedelta(minutes=1))
+    assign_plan(ib=book.ibs["master"], plan=silver(), at=now + 10 * days, actor=SYSTEM, now=now)
+
+    for day, rate in ((3, "5"), (12, "7")):
+        terms = {"rates": [{**RATES[0], "rate": rate}], "upline": {"mode": "difference"}}
+        publish_plan_version(
+            plan=Plan.objects.get(code="master-plan"), terms=terms, effective_from=now + day * days, actor=SYSTEM,
+            now=now + timedelta(hours=1),
+        )  # fmt: skip
+
+    given = [rate_of(book, "sub", at=now + day * days)[0] for day in (2, 4, 11, 13)]
+    assert given == [Decimal("4.5"), Decimal("2.5"), Decimal(1), Decimal(1)]
+    assert [rate_of(book, "leaf", at=now + day * days)[0] for day in (2, 4, 11, 13)] == [each / 10 for each in given]
+
+
+def test_a_version_of_the_past_changes_each_decision_by_its_own_share(book: Book) -> None:
+    now, hours = timezone.now(), timedelta(hours=1)
+    share(book, "master", "sub", "80", now=now - 9 * hours)
+    share(book, "master", "sub", "10", seen=1, now=now - 3 * hours)
+
+    terms = {"rates": [{**RATES[0], "rate": "5"}], "upline": {"mode": "difference"}}
+    plan = Plan.objects.get(code="master-plan")
+    publish_plan_version(plan=plan, terms=terms, effective_from=now - 20 * hours, actor=SYSTEM, now=now)
+
+    assert [rate_of(book, "sub", at=now - each * hours) for each in (12, 8, 2)] == [[], [Decimal(4)], [Decimal("0.5")]]
+
+
+def test_what_is_passed_on_follows_what_the_giver_has_accepted(book: Book) -> None:
+    now = timezone.now()
+    plan = Plan.objects.get(code="master-plan")
+    share(book, "master", "sub", "80", now=now)
+    set_policy(
+        plan=plan, asking=Asking.REQUIRED, sub_percent_most=Decimal(80), client_percent_most=None, actor=SYSTEM,
+        now=now + timedelta(minutes=1),
+    )  # fmt: skip
+    accepted = now + timedelta(hours=2)
+
+    terms = {"rates": [{**RATES[0], "rate": "5"}], "upline": {"mode": "difference"}}
+    later = publish_plan_version(
+        plan=plan, terms=terms, effective_from=now + timedelta(hours=1), actor=SYSTEM, now=now + timedelta(minutes=2)
+    )
+    assign_plan(ib=book.ibs["master"], plan=plan, version=later, at=accepted, actor=SYSTEM, now=accepted)
+
+    rates = [rate_of(book, "sub", at=accepted + timedelta(minutes=each))[0] for each in (-1, 0)]
+    assert rates == [Decimal("7.2"), Decimal(4)]
+
+
+def test_shares_set_in_one_moment_both_hold(book: Book) -> None:
+    now = timezone.now()
+    master, sub = book.ibs["master"], book.ibs["sub"]
+
+    share(book, "master", "sub", "50", now=now)
+    set_client_share(giver=master, percent=Decimal(20), seen=0, actor=actor_for(book.users["master"]), now=now)
+    set_client_share(giver=sub, percent=Decimal(40), seen=0, actor=actor_for(book.users["sub"]), now=now)
+    share(book, "master", "sub", "60", seen=1, now=now)
+
+    found = {name: plan_in_force(ib_id=book.ibs[name].pk, at=now) for name in ("master", "sub")}
+    assert [(each.terms.rates[0].value, each.terms.client_rebate_percent) for each in found.values() if each] == [
+        (Decimal(9), Decimal(20)), (Decimal("5.4"), Decimal(40)),
+    ]  # fmt: skip
 
 
 def test_the_own_clients_get_a_share(book: Book) -> None:
