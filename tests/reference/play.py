@@ -1,5 +1,6 @@
 """A whole document: what stands for each deal and payee in the end, and what each month's statement says."""
 
+from collections.abc import Collection
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -86,7 +87,8 @@ def statements(doc: Row) -> dict[tuple[str, str], tuple[Fraction, Fraction]]:
     """Return {(period, payee): (total, carried)} of all settled months, also where there is nothing to say.
 
     At each moment that changes anything, the difference to what stood before is booked: in the month of the deal while
-    that is unsettled, else in the month of the booking. What happens in the second of a settlement is before it."""
+    that is unsettled, else in the month of the booking. What happens in the second of a settlement is before it.
+    Months are settled in order: settling one settles those before it that are still open (decision 0014)."""
     booked: dict[tuple[str, Month], Fraction] = {}
     before: dict[tuple[str, Any], Line] = {}
     for moment in _last_of_each_class(doc):
@@ -95,18 +97,17 @@ def statements(doc: Row) -> dict[tuple[str, str], tuple[Fraction, Fraction]]:
             changed = (now[key].amount if key in now else ZERO) - (before[key].amount if key in before else ZERO)
             if changed:
                 own = _month((now.get(key) or before[key]).at)
-                month = _month(moment) if own in _settled_before(doc, moment) else own
+                month = _month(moment) if own <= _settled_before(doc, moment) else own
                 booked[key[0], month] = booked.get((key[0], month), ZERO) + changed
         before = now
     found: dict[tuple[str, str], tuple[Fraction, Fraction]] = {}
     for payee, currency in _payees(doc).items():
         carried = ZERO
-        for row in sorted(doc.get("settle") or [], key=lambda each: each["period"]):
-            year, month = row["period"].split("-")
-            exact = booked.get((payee, (int(year), int(month))), ZERO) + carried
+        for year, month in _settled(doc, booked):
+            exact = booked.get((payee, (year, month)), ZERO) + carried
             total = round_minor(exact, currency)
             carried = exact - total
-            found[row["period"], payee] = (total, carried)
+            found[f"{year}-{month:02}", payee] = (total, carried)
     return found
 
 
@@ -114,10 +115,22 @@ def _month(at: datetime) -> Month:
     return at.year, at.month
 
 
-def _settled_before(doc: Row, moment: datetime) -> frozenset[Month]:
+def _settled(doc: Row, booked: Collection[tuple[str, Month]]) -> list[Month]:
+    """Return every month that is settled in the end and named or has lines, in order."""
+    named = {_named(row) for row in doc.get("settle") or []}
+    return sorted(named | {month for _payee, month in booked if month <= max(named, default=(0, 0))})
+
+
+def _named(row: Row) -> Month:
+    year, month = row["period"].split("-")
+    return int(year), int(month)
+
+
+def _settled_before(doc: Row, moment: datetime) -> Month:
+    """Return the last month that is settled before the second of a moment: all before it are settled too."""
     second = moment.replace(microsecond=0)
-    done = [row["period"].split("-") for row in doc.get("settle") or [] if row["at"].replace(microsecond=0) < second]
-    return frozenset((int(year), int(month)) for year, month in done)
+    done = [_named(row) for row in doc.get("settle") or [] if row["at"].replace(microsecond=0) < second]
+    return max(done, default=(0, 0))
 
 
 def _last_of_each_class(doc: Row) -> list[datetime]:
