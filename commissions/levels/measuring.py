@@ -13,6 +13,7 @@ from django.db import connection
 
 from commissions.levels.enums import Scope
 from commissions.levels.types import Figures, LadderTerms
+from trading.deposits import IS_DEPOSIT_SQL
 from trading.queries import LIVE_SQL
 
 # What one unit of a currency cost in USD at a moment: of the rates known by then the latest, else the one that was
@@ -46,7 +47,7 @@ _TRADES = """
     WHERE d.action IN (0, 1) AND d.volume_closed_e8 > 0 AND {live}
 """
 
-# Money in and out: the MT server's balance operations, in the account's currency.
+# Money in and out: what `trading.deposits` says is a deposit or withdrawal, in the account's currency.
 _MONEY = """
     SELECT d.account_id, d.deal_at, 0 AS deals, d.profit_e8 * 0.00000001 * {usd} AS deposit_usd,
         NULL::numeric AS lots, NULL::numeric AS notional_usd, false AS unmeasured
@@ -54,14 +55,16 @@ _MONEY = """
     JOIN trading_deal d ON d.server_id = s.id AND d.deal_at >= %(since)s AND d.deal_at < %(until)s
     JOIN trading_tradingaccount a ON a.id = d.account_id
     JOIN trading_mtgroup g ON g.id = a.mt_group_id
-    WHERE d.action = 2 AND d.profit_e8 <> 0 AND %(wants_deposits)s AND {live}
+    WHERE {is_deposit} AND %(wants_deposits)s AND {live}
 """
 
 _LIVE = LIVE_SQL.format(alias="d")
 EVENTS = (
     _TRADES.format(live=_LIVE, usd=_USD.format(currency="y.quote_currency", at="d.deal_at"))
     + "UNION ALL"
-    + _MONEY.format(live=_LIVE, usd=_USD.format(currency="g.currency", at="d.deal_at"))
+    + _MONEY.format(
+        live=_LIVE, is_deposit=IS_DEPOSIT_SQL.format(alias="d"), usd=_USD.format(currency="g.currency", at="d.deal_at")
+    )
 )
 
 _MEASURE = f"""

@@ -6,11 +6,12 @@ from decimal import Decimal
 import pytest
 
 from commissions.levels.enums import Scope
-from commissions.levels.measuring import known_ibs, late_deals, measure, nothing
+from commissions.levels.measuring import EVENTS, known_ibs, late_deals, measure, nothing
 from commissions.levels.types import Figures, LadderTerms, LevelTerms
 from ib.models import IB
 from ib.services import move_account, move_client, move_ib, release_account
 from tests.commissions.levels.world import OPENED, SYSTEM, LevelWorld, at
+from trading.deposits import IS_DEPOSIT_SQL
 from trading.models import FxRate, MtGroup, Symbol
 
 pytestmark = pytest.mark.unit
@@ -235,3 +236,9 @@ def test_known_ibs_are_those_that_stood_in_the_network(world: LevelWorld) -> Non
     world.ib("new", since=APRIL)
 
     assert known_ibs(until=APRIL) == [old.pk]
+
+
+def test_what_a_deposit_is_is_said_in_one_place() -> None:
+    """Levels, CPA and net deposits agree on operations that this system sends to the MT server itself."""
+    assert IS_DEPOSIT_SQL.format(alias="d") in EVENTS
+    assert EVENTS.count("d.action") == 1 + IS_DEPOSIT_SQL.format(alias="d").count("d.action")
