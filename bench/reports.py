@@ -3,6 +3,7 @@
 month_page     p95 of a signed-in GET of the month of an IB with a quarter of all IBs (5,000) below it; others beside
 subtree_move   the longest service call, its commit included, that moves a branch with 5,000 clients
 latency        deal on the MT server to committed judgement at 100 deals a second, p95, at each of the sizes
+simulate       replaying the last days under a draft plan for all IBs, in seconds for a month of 300,000 deals
 The broker is made from one seed: trees of uneven size, sessions of uneven clients on the weekdays of a year. Deals are
 stored by binary COPY and judged by the engine itself, so every roll-up and ledger entry is what the engine gives;
 `--verify` proves it. `--keep` leaves the broker for the next run of the same size, and an interrupted load goes on
@@ -24,11 +25,12 @@ from bench._load import Loaded, loaded_broker, say, sizes_mb  # noqa: E402
 from bench._moves import measure_moves  # noqa: E402
 from bench._network import Size  # noqa: E402
 from bench._pages import measure_pages, web  # noqa: E402
+from bench._simulate import measure_simulation  # noqa: E402
 from commissions.verify import verify_commissions  # noqa: E402
 from ib.queries import verify_network  # noqa: E402
 
-MONTH_PAGE_MS, MOVE_S, LATENCY_MS = 100, 1, 1000
-FIGURES = ("pages", "moves", "latency")
+MONTH_PAGE_MS, MOVE_S, LATENCY_MS, SIMULATE_S = 100, 1, 1000, 20
+FIGURES = ("pages", "moves", "simulate", "latency")
 
 
 def measure(loaded: Loaded, options: argparse.Namespace) -> dict[str, Any]:
@@ -46,6 +48,10 @@ def measure(loaded: Loaded, options: argparse.Namespace) -> dict[str, Any]:
             moves = measure_moves(loaded, port=port)
             result["subtree_move_s"] = _beside(max(moves["max_s"], moves["backdated_max_s"]), MOVE_S)
             result["subtree"] = moves
+    if "simulate" in options.figures:
+        simulation = measure_simulation(loaded)
+        result["simulate_s"] = _beside(simulation["seconds_for_300k"], SIMULATE_S)
+        result["simulate"] = simulation
     if "latency" in options.figures:
         found = measure_latency(loaded, deals_per_s=options.rate, seconds=options.seconds)
         result["latency_p95_ms"] = _beside(found["p95_ms"], LATENCY_MS)
