@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from clients.models import Client
 from commissions.whatif.models import Simulation
+from commissions.whatif.replay import CPA_CELL
 from core.money import E8, from_e8
 from ib.models import IB
 from ib.queries import chain_of
@@ -88,7 +89,7 @@ class WorstChain:
 
 def cells_of(result: Mapping[str, Any]) -> list[Margin]:
     """Return every cell, the one that leaves least first; those without closed lots last."""
-    groups = dict(SymbolGroup.objects.values_list("pk", "name"))
+    groups = {**dict(SymbolGroup.objects.values_list("pk", "name")), CPA_CELL[0]: _("CPA")}
     mt_groups = dict(MtGroup.objects.values_list("pk", "name"))
     cells = [_margin(groups.get(row[0], _("No group")), mt_groups.get(row[1], ""), row[2:]) for row in result["cells"]]
     return sorted(cells, key=lambda cell: (cell.left_lot is None, cell.left_lot or _ZERO))

@@ -34,7 +34,6 @@ from commissions.whatif.totals import (
     currency_totals,
     month_totals,
     payee_totals,
-    reaches_further,
     size_of,
 )
 from core.errors import DomainError
@@ -200,7 +199,7 @@ def _page(
         "losing_count": len(losing), "gaining_count": len(gaining),
         "size": size, "policy": policy, "is_small": size is not None and size <= policy.limit_amount,
         "reason_form": reason or ReasonForm(initial={"reason": correction.reason}), "decision_form": decision,
-        "zone": current_broker().settlement_zone, "reaches_further": reaches_further(correction),
+        "zone": current_broker().settlement_zone,
     }  # fmt: skip
     return show(
         request, "corrections/page.html", context, nav="corrections", part="corrections/_preview.html", status=status

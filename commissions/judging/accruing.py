@@ -37,7 +37,7 @@ _ZERO = Fraction(0)
 
 
 @dataclass(slots=True)
-class _Client:
+class ClientCpa:
     """One marked client, worked out. `seen_us`: its latest event."""
 
     stamp: int
@@ -47,7 +47,7 @@ class _Client:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """What shall stand of one event for one payee."""
 
     pay: CpaPay
@@ -74,7 +74,7 @@ def _marked(after: int) -> dict[int, int]:
 def _accrue(marked: Mapping[int, int], *, server_id: int, now: datetime) -> int:
     rows = read_cpa_events(accounts_of_clients(marked))
     book = open_book(rows)
-    clients = _work_out(marked, rows, book)
+    clients = work_out(marked, rows, book)
     pays = [pay for client in clients.values() for pay in client.result.pays]
     ensure_payees(book.memory, {PayeeKey(pay.member.ib_id, 0, pay.member.currency) for pay in pays}, now=now)
     with transaction.atomic():
@@ -87,8 +87,9 @@ def _accrue(marked: Mapping[int, int], *, server_id: int, now: datetime) -> int:
     return changed
 
 
-def _work_out(marked: Mapping[int, int], rows: Rows, book: Book) -> dict[int, _Client]:
-    clients = {pk: _Client(stamp) for pk, stamp in marked.items()}
+def work_out(marked: Mapping[int, int], rows: Rows, book: Book) -> dict[int, ClientCpa]:
+    """Return what CPA these clients bring, by all their events; `marked`: {client id: stamp}."""
+    clients = {pk: ClientCpa(stamp) for pk, stamp in marked.items()}
     if not len(rows):
         return clients
     chain = chains_of(rows, book)
@@ -127,7 +128,7 @@ def _members(chains: Sequence[int], book: Book) -> list[CpaMember | None]:
     return [found[number] for number in chains]
 
 
-def _events(rows: Rows, book: Book, clients: Mapping[int, _Client], owners: Sequence[int]) -> list[CpaEvent]:
+def _events(rows: Rows, book: Book, clients: Mapping[int, ClientCpa], owners: Sequence[int]) -> list[CpaEvent]:
     """Return each row as an event; closing deals of a group without a lot factor close lots that nobody knows."""
     names = ("root", "account", "at_us", "action", "entry", "volume_e8", "profit_e8", "ticket", "leg")
     groups = book.groups_at(rows).tolist()
@@ -152,10 +153,10 @@ def _events(rows: Rows, book: Book, clients: Mapping[int, _Client], owners: Sequ
     return found
 
 
-def _book_differences(clients: Mapping[int, _Client], book: Book, *, server_id: int, now: datetime) -> int:
+def _book_differences(clients: Mapping[int, ClientCpa], book: Book, *, server_id: int, now: datetime) -> int:
     """Book what the clients' payments differ by from the lines that stand; return how many lines it took."""
-    wanted = _wanted(clients, book)
-    rows = _differences(wanted, _standing(clients))
+    wanted = wanted_lines(clients, book)
+    rows = _differences(wanted, standing_lines(clients))
     if not rows:
         return 0
     batch_id = reserve_batch()
@@ -176,7 +177,7 @@ def _book_differences(clients: Mapping[int, _Client], book: Book, *, server_id: 
     return len(rows)
 
 
-def _wanted(clients: Mapping[int, _Client], book: Book) -> dict[tuple[int, int], tuple[int, _Wanted]]:
+def wanted_lines(clients: Mapping[int, ClientCpa], book: Book) -> dict[tuple[int, int], tuple[int, Wanted]]:
     """Return {(event, payee): (client, what shall stand)}."""
     found = {}
     for pk, client in clients.items():
@@ -184,20 +185,20 @@ def _wanted(clients: Mapping[int, _Client], book: Book) -> dict[tuple[int, int],
         days = days_of(np.array([pay.event.at_us for pay in pays], dtype=np.int64), book.zone).tolist()
         for pay, day in zip(pays, days, strict=True):
             payee = book.memory.payees[pay.member.ib_id, 0, pay.member.currency]
-            wanted = _Wanted(pay, payee, day, round(pay.amount * E8))
+            wanted = Wanted(pay, payee, day, round(pay.amount * E8))
             if wanted.amount_e8:
                 found[pay.event.deal_id, payee] = (pk, wanted)
     return found
 
 
-def _standing(clients: Collection[int]) -> dict[tuple[int, int], Accrual]:
+def standing_lines(clients: Collection[int]) -> dict[tuple[int, int], Accrual]:
     """Return the newest line of each event and payee of the clients."""
     rows = Accrual.objects.filter(client_id__in=list(clients), kind=AccrualKind.CPA).order_by("revision")
     return {(row.deal_id or 0, row.payee_id): row for row in rows}
 
 
 def _differences(
-    wanted: Mapping[tuple[int, int], tuple[int, _Wanted]], standing: Mapping[tuple[int, int], Accrual]
+    wanted: Mapping[tuple[int, int], tuple[int, Wanted]], standing: Mapping[tuple[int, int], Accrual]
 ) -> list[Accrual]:
     rows: list[Accrual] = []
     for key, before in standing.items():
@@ -221,7 +222,7 @@ def _taken_back(before: Accrual) -> Accrual:
     )  # fmt: skip
 
 
-def _line(client_id: int, wanted: _Wanted, before: Accrual | None) -> Accrual:
+def _line(client_id: int, wanted: Wanted, before: Accrual | None) -> Accrual:
     event = wanted.pay.event
     cause = AccrualCause.DEPOSIT if event.order[1] == 0 else AccrualCause.DEAL
     return Accrual(
@@ -250,7 +251,7 @@ def _contributions(rows: Sequence[Accrual]) -> Contributions:
     return Contributions(*(np.array(column, dtype=np.int64) for column in columns))
 
 
-def _note(row: CpaClient, client: _Client) -> None:
+def _note(row: CpaClient, client: ClientCpa) -> None:
     """Keep how far the client is worked out."""
     result = client.result
     latest: dict[str, int] = {}

@@ -1,9 +1,10 @@
 """Everything that judging some deals needs to know, read once per batch."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,6 +23,13 @@ from ib.types import NetworkSnapshot
 from tenancy.context import current_broker
 from trading.models import MtGroup, Symbol
 
+if TYPE_CHECKING:
+    from commissions.cpa import HoldLine
+    from commissions.judging.measures import MonthKey, TierState
+    from commissions.judging.recovery import HoldKey
+    from commissions.terms import Tiers
+    from commissions.tiers import Pieces
+
 Int64s = npt.NDArray[np.int64]
 _DAY_EPOCH = date(1970, 1, 1)
 _QUARTER_US = 900_000_000  # zones change their offset on quarter hours
@@ -36,6 +44,18 @@ class SymbolRow(NamedTuple):
     group_id: int
     group: str
     quote_currency: str
+
+
+class Foretelling(Protocol):
+    """What a world that is only thought of says where judging asks the stored months of tiers and stored advances."""
+
+    def states_of(self, months: Collection[int]) -> "dict[MonthKey, TierState]": ...
+
+    def of_month(self, key: "MonthKey", tiers: "Tiers") -> "Pieces": ...
+
+    def of_deals(self, key: "MonthKey", state: "TierState") -> "Mapping[int, Pieces]": ...
+
+    def left_before(self, key: "HoldKey", lines: "Sequence[HoldLine]") -> Mapping[int, int]: ...
 
 
 @dataclass(slots=True)
@@ -55,6 +75,7 @@ class Book:
     client_of: Int64s
     group_of: Int64s  # the group of each account now
     former: Rows  # groups that some of the accounts were in before, the latest first
+    foretold: Foretelling | None = None  # None: what is stored
 
     def place(self, accounts: Int64s) -> Int64s:
         """Return where each account stands in the account columns."""

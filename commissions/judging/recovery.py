@@ -71,8 +71,10 @@ def recover(
             key, line = _line(rows[place], results[place].first_line, numbers[place], book, servers)
             found.lines[line.deal_id] = (key, line)
     for key, lines in _by_key(found.lines.values()).items():
-        walk = _Walk(key, [line.order for line in lines], {*again, *found.lines})
-        left = walk.left_before(lines)
+        if book.foretold is not None:
+            left = book.foretold.left_before(key, lines)
+        else:
+            left = _Walk(key, [line.order for line in lines], {*again, *found.lines}).left_before(lines)
         found.left |= {line.deal_id: left[line.deal_id] for line in lines}
     _hold_back(rows, chains, results, mine, found, book)
     return found

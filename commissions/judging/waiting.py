@@ -129,7 +129,7 @@ def queue_changes(*, server_id: int, cursor: DealCursor) -> None:
     changes = affected_since(version=seen.network_version)
     plan_changes = list(PlanChange.objects.filter(version__gt=seen.plan_version).order_by("version"))
     if has_cpa(known_versions()):
-        for accounts, params in [*_accounts_of_network(changes), *map(_accounts_of_plan, plan_changes)]:
+        for accounts, params in [*accounts_of_network(changes), *map(accounts_of_plan, plan_changes)]:
             mark_accounts(accounts, params)
     network = max([network, *(change.version for change in changes)])
     if until is not None:
@@ -156,17 +156,17 @@ Accounts = tuple[str, dict[str, Any]]  # one of the texts of `queueing`, and wha
 
 def touched_by_network(changes: Iterable[AffectedPeriod], *, server_id: int, judged_id: int) -> Iterator[Touched]:
     """Yield what selects the deals that the changes may touch."""
-    for accounts, params in _accounts_of_network(changes):
+    for accounts, params in accounts_of_network(changes):
         yield touched_on_accounts(accounts, params, server_id=server_id, judged_id=judged_id)
 
 
 def touched_by_plans(change: PlanChange, *, server_id: int, judged_id: int) -> Touched:
     """Return what selects the deals that a change of a plan, or of an IB's plan, may touch."""
-    accounts, params = _accounts_of_plan(change)
+    accounts, params = accounts_of_plan(change)
     return touched_on_accounts(accounts, params, server_id=server_id, judged_id=judged_id)
 
 
-def _accounts_of_network(changes: Iterable[AffectedPeriod]) -> Iterator[Accounts]:
+def accounts_of_network(changes: Iterable[AffectedPeriod]) -> Iterator[Accounts]:
     """Yield whose accounts the changes concern: clients of one period together, since an import places thousands."""
     clients: dict[tuple[datetime, datetime | None], list[int]] = {}
     for change in changes:
@@ -181,7 +181,7 @@ def _accounts_of_network(changes: Iterable[AffectedPeriod]) -> Iterator[Accounts
         yield OF_CLIENTS, {"start": start, "end": end, "clients": ids}
 
 
-def _accounts_of_plan(change: PlanChange) -> Accounts:
+def accounts_of_plan(change: PlanChange) -> Accounts:
     """Return whose accounts a change of a plan, or of an IB's plan, concerns."""
     if change.plan_id is None:
         ibs = {change.ib_id}

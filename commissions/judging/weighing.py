@@ -12,7 +12,7 @@ import numpy.typing as npt
 from django.db import transaction
 
 from commissions.calculation.counting import uses_own_rate
-from commissions.judging.book import Book, open_book
+from commissions.judging.book import Book, Foretelling, open_book
 from commissions.judging.chains import Chain
 from commissions.judging.columns import Rows
 from commissions.judging.counted import Counter, Entry
@@ -65,7 +65,7 @@ class Weighed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class Group:
     """Deals of one chain and month: their places in the batch."""
 
     chain: Chain
@@ -93,23 +93,37 @@ def weigh(rows: Rows, chain: Int64s, book: Book, *, roots: Collection[int] = (),
 
     `keep`: begin to keep the months that are needed and not kept yet; else they count as empty (explanations)."""
     versions = book.memory.versions
-    months = _months_of(rows["at_us"])
-    groups = _groups(chain, months, book)
+    groups = groups_of(rows, chain, book)
     needed = {key for group in groups for _level, key, _tiers in group.users()}
     wanted = {group.month for group in groups} | {key.month for key in needed}
+    if book.foretold is not None:
+        return _as_foretold(rows, chain, groups, wanted, book, book.foretold)
     states = read_states(wanted, versions)
     if keep and book.memory.writes and needed - states.keys():
         _begin(needed - states.keys(), versions)
         states = read_states(wanted, versions)
     weighed = Weighed(chain.copy(), versions, states, months=wanted)
     weighed.places = {(ib_id, group.month) for group in groups for ib_id in group.chain.ib_ids}
-    _count(weighed, rows, groups, book)
+    count(weighed, rows, groups, book)
     old = entries_of(roots)
-    factors = _Factors(weighed, old)
+    _take_all(weighed, rows, groups, _Factors(weighed, old), book)
+    return weighed
+
+
+def _as_foretold(
+    rows: Rows, chain: Int64s, groups: Sequence[Group], months: set[int], book: Book, foretold: Foretelling
+) -> Weighed:
+    weighed = Weighed(chain.copy(), book.memory.versions, foretold.states_of(months), months=months)
+    _take_all(weighed, rows, groups, foretold, book)
+    return weighed
+
+
+def _take_all(
+    weighed: Weighed, rows: Rows, groups: Sequence[Group], factors: "_Factors | Foretelling", book: Book
+) -> None:
     roots_of = rows["root"].tolist()
     for group in groups:
         _take(weighed, group, roots_of, factors, book)
-    return weighed
 
 
 def _months_of(at_us: Int64s) -> Int64s:
@@ -117,8 +131,9 @@ def _months_of(at_us: Int64s) -> Int64s:
     return months
 
 
-def _groups(chain: Int64s, months: Int64s, book: Book) -> list[_Group]:
+def groups_of(rows: Rows, chain: Int64s, book: Book) -> list[Group]:
     """Return the deals by chain and month, without those of nobody."""
+    months = _months_of(rows["at_us"])
     order = np.lexsort((months, chain))
     ends = np.flatnonzero((np.diff(chain[order]) != 0) | (np.diff(months[order]) != 0)) + 1
     found = []
@@ -126,7 +141,7 @@ def _groups(chain: Int64s, months: Int64s, book: Book) -> list[_Group]:
         if len(part):
             met = book.chains.chains[int(chain[part[0]])]
             if met.ib_ids:
-                found.append(_Group(met, int(months[part[0]]), part.tolist()))
+                found.append(Group(met, int(months[part[0]]), part.tolist()))
     return found
 
 
@@ -148,10 +163,10 @@ def _fill(rows: Rows, keys: Collection[MonthKey]) -> None:
     book = open_book(rows)
     versions = book.memory.versions
     chain = chains_of(rows, book)
-    groups = _groups(chain, _months_of(rows["at_us"]), book)
+    groups = groups_of(rows, chain, book)
     states = {key: state for key, state in read_states({key.month for key in keys}, versions).items() if key in keys}
     weighed = Weighed(chain, versions, states)
-    _count(weighed, rows, groups, book)
+    count(weighed, rows, groups, book)
     changes = []
     for state in states.values():
         new = weighed.entries.get(state.id, {})
@@ -159,7 +174,7 @@ def _fill(rows: Rows, keys: Collection[MonthKey]) -> None:
     write_entries(changes)
 
 
-def _count(weighed: Weighed, rows: Rows, groups: Sequence[_Group], book: Book) -> None:
+def count(weighed: Weighed, rows: Rows, groups: Sequence[Group], book: Book) -> None:
     """Find what the deals add to every month that is kept of the IBs above them."""
     kept: dict[tuple[int, int], list[TierState]] = {}
     for state in weighed.states.values():
@@ -187,7 +202,7 @@ class _Adder:
         self._servers = [server_of[account] for account in accounts]
         self._clients = book.client_of[book.place(rows["account"])].tolist()
 
-    def add(self, state: TierState, group: _Group, level: int) -> None:
+    def add(self, state: TierState, group: Group, level: int) -> None:
         """Note what each deal of the group adds; a marginal month has an entry too for what adds nothing."""
         terms = self._weighed.versions[state.key.version_id].terms
         entries = self._weighed.entries.setdefault(state.id, {})
@@ -264,7 +279,7 @@ class MarginalWalk:
         return found
 
 
-def _take(weighed: Weighed, group: _Group, roots: Sequence[int], factors: _Factors, book: Book) -> None:
+def _take(weighed: Weighed, group: Group, roots: Sequence[int], factors: "_Factors | Foretelling", book: Book) -> None:
     """Give the deals of a group chains with their factors, and note what each took."""
     users = group.users()
     if not users:

@@ -6,12 +6,18 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from commissions.judging.columns import Column, read_columns
 from commissions.judging.queueing import Touched
-from commissions.judging.waiting import touched_by_network, touched_by_plans
-from commissions.models import PlanAssignment, PlanChange
+from commissions.judging.waiting import (
+    Accounts,
+    accounts_of_network,
+    accounts_of_plan,
+    touched_by_network,
+    touched_by_plans,
+)
+from commissions.models import CpaClient, PlanAssignment, PlanChange, PlanVersion
 from commissions.whatif.changes import (
     AssignPlan,
     Change,
@@ -28,6 +34,7 @@ from commissions.whatif.changes import (
 from ib.models import AccountLink, Agreement, ClientLink, IbLink
 from ib.queries.places import in_force
 from ib.types import AffectedPeriod
+from trading.deposits import IS_DEPOSIT_SQL
 from trading.models import DealCursor
 
 Int64s = npt.NDArray[np.int64]
@@ -40,6 +47,13 @@ _WAITING_FOR_FACTOR = """SELECT deal_id AS id, server_id, deal_at FROM commissio
     WHERE server_id = %(server)s AND deal_id <= %(judged)s AND mt_group_id = %(group)s"""
 _WAITING_FOR_RATE = """SELECT deal_id AS id, server_id, deal_at FROM commissions_rejudge
     WHERE server_id = %(server)s AND deal_id <= %(judged)s AND deal_at >= %(at)s AND %(currency)s = ANY(currencies)"""
+
+_CLIENTS = """SELECT DISTINCT a.client_id FROM ({accounts}) AS chosen (id)
+    JOIN trading_tradingaccount a ON a.id = chosen.id"""
+
+_DEPOSITS = f"""SELECT d.id FROM ({{accounts}}) AS chosen (id)
+    JOIN trading_deal d ON d.account_id = chosen.id AND d.deal_at >= %(start)s
+        AND (%(end)s::timestamptz IS NULL OR d.deal_at < %(end)s) AND {IS_DEPOSIT_SQL.format(alias="d")}"""  # noqa: S608 -- own text
 
 
 def affected_deals(changes: Sequence[Change], *, judged: dict[int, int]) -> Int64s:
@@ -55,13 +69,54 @@ def affected_deals(changes: Sequence[Change], *, judged: dict[int, int]) -> Int6
     return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
 
 
+def affected_clients(changes: Sequence[Change]) -> set[int]:
+    """Return the clients whose CPA the changes may touch: told by the same statements that will mark them."""
+    found: set[int] = set()
+    with connection.cursor() as cursor:
+        for chosen, params in _accounts_of(changes):
+            cursor.execute(_CLIENTS.format(accounts=chosen), params)
+            found |= {client for (client,) in cursor.fetchall()}
+    for change in changes:
+        waiting = _waiting_clients(change)
+        if waiting is not None:
+            found |= set(CpaClient.objects.filter(waiting).values_list("client_id", flat=True))
+    return found
+
+
+def _waiting_clients(change: Change) -> Q | None:
+    match change:
+        case SetLotFactor(mt_group_id, _):
+            return Q(missing_groups__contains=[mt_group_id])
+        case PublishRate(base, quote, _, _):
+            return Q(missing__contains=[quote if base == "USD" else base])
+    return None
+
+
 def affects_any(changes: Sequence[Change]) -> bool:
-    """Whether some judged deal is touched. Stops at the first."""
-    return any(
+    """Whether some judged deal is touched, or a deposit that CPA may be paid for. Stops at the first."""
+    deals = any(
         _exists(touched)
         for server_id, judged_id in judged_until().items()
         for touched in touched_by(changes, server_id=server_id, judged_id=judged_id)
     )
+    return deals or (_may_pay_cpa(changes) and _affects_deposits(changes))
+
+
+def _may_pay_cpa(changes: Sequence[Change]) -> bool:
+    drafts = any(change.terms.get("cpa") for change in changes if isinstance(change, PublishVersion))
+    return drafts or PlanVersion.objects.filter(terms__has_key="cpa").exists()
+
+
+def _affects_deposits(changes: Sequence[Change]) -> bool:
+    deposits = [Touched(_DEPOSITS.format(accounts=chosen), params) for chosen, params in _accounts_of(changes)]
+    waiting = [found for change in changes if (found := _waiting_clients(change))]
+    return any(map(_exists, deposits)) or any(CpaClient.objects.filter(each).exists() for each in waiting)
+
+
+def _accounts_of(changes: Sequence[Change]) -> list[Accounts]:
+    """Return whose accounts the changes concern, and during which period."""
+    found = list(accounts_of_network([period for change in changes if (period := _network_period(change))]))
+    return found + [accounts_of_plan(made) for change in changes if (made := _plan_change(change))]
 
 
 def judged_until() -> dict[int, int]:

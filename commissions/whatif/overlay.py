@@ -3,13 +3,13 @@
 The network, the plans and everything else are read as judging reads them, then changed in memory. Payees that do not
 exist yet get ids below zero, and so do draft versions and their rate rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 
 from commissions.errors import PlanInvalid
-from commissions.judging.book import Book, open_book
+from commissions.judging.book import Book, Foretelling, open_book
 from commissions.judging.chains import Network
 from commissions.judging.columns import Rows
 from commissions.judging.compute import judge_trades
@@ -47,6 +47,7 @@ class Overlay:
         self.memory = Memory(writes=False)
         self.drafts = _drafts(self.changes, now)
         self.memory.versions |= {draft.id: draft for draft in self.drafts}
+        self.foretold: Foretelling | None = None
         self._network: tuple[tuple[int, int], Network] | None = None
         self._snapshot: tuple[NetworkSnapshot, NetworkSnapshot] | None = None
 
@@ -58,6 +59,7 @@ class Overlay:
     def open(self, rows: Rows) -> Book:
         """Return what judging these deals would know."""
         book = open_book(rows, known=self.memory)
+        book.foretold = self.foretold
         if not self.changes:
             return book
         book.snapshot = self._changed(book.snapshot)
@@ -68,6 +70,12 @@ class Overlay:
         if late:
             book.rates = LateRates(book.rates.until_us, late, to_us(self.now))
         return book
+
+    @property
+    def versions(self) -> Mapping[int, LoadedVersion]:
+        """Return all stored versions and the drafts, by id."""
+        load_plans(self.memory)
+        return self.memory.versions
 
     def payee_keys(self) -> dict[int, tuple[int, int, str]]:
         """Return {payee id: (IB id, client id, currency)} of every payee met, made-up ones included."""
@@ -149,13 +157,18 @@ def changed_plans(plans: Plans, changes: Iterable[Change], drafts: Sequence[Load
     by_plan = dict(plans.by_plan)
     for draft in drafts:
         versions = [*by_plan.get(draft.plan_id, []), draft]
-        by_plan[draft.plan_id] = sorted(versions, key=lambda each: (each.effective_us, each.published_us, each.id))
+        by_plan[draft.plan_id] = sorted(versions, key=_in_force)
     assignments = dict(plans.assignments)
     for change in changes:
         if isinstance(change, AssignPlan):
             spells = assignments.get(change.ib_id, [])
             assignments[change.ib_id] = put_from(spells, to_us(change.at), change.plan_id)
     return Plans(plans.version, by_plan, assignments)
+
+
+def _in_force(version: LoadedVersion) -> tuple[int, bool, int, int]:
+    """Return the order in which versions take over; a draft is published after all that are stored."""
+    return version.effective_us, version.id < 0, version.published_us, abs(version.id)
 
 
 def _drafts(changes: Iterable[Change], now: datetime) -> list[LoadedVersion]:

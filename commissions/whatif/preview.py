@@ -3,7 +3,7 @@
 Runs as jobs of record, one for each stretch of deals, so that it survives a crash, shows how far it is, and stops when
 somebody drops the correction. It writes nothing but the preview itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -16,15 +16,17 @@ from django.db.models import F
 from commissions.enums import CorrectionState
 from commissions.judging.book import to_date
 from commissions.models import Payee
-from commissions.whatif.affected import affected_deals
+from commissions.whatif.advances import CpaLine
 from commissions.whatif.changes import Change, from_plain
 from commissions.whatif.closed import closed_until
 from commissions.whatif.difference import PayeeDays, difference_of
+from commissions.whatif.foretold import Prepared, prepare
 from commissions.whatif.models import Correction, CorrectionLine
 from commissions.whatif.overlay import Overlay
 from commissions.whatif.world import EngineBusy, World, has_moved, read_world, world_from_plain
 from core import jobs
 from core.money import from_e8
+from tenancy.context import current_broker
 
 Int64s = npt.NDArray[np.int64]
 JOB = "commissions.preview_correction"
@@ -44,6 +46,9 @@ class LineKey(NamedTuple):
 
 
 Sums = dict[LineKey, tuple[int, int, int]]  # before and after in 1e-8 of the currency, deals that differ
+
+
+_PREPARED: dict[tuple[str, str, int, int], Prepared] = {}  # by database, schema, correction and run
 
 
 class _Gone(Exception):
@@ -73,10 +78,13 @@ def _step(correction_id: int, run: int, now: datetime) -> None:
         raise _Gone
     changes = from_plain(correction.changes)
     world = world_from_plain(correction.world) if correction.world else read_world()
-    roots = affected_deals(changes, judged=world.judged)
+    prepared = _prepared(correction, changes, world, now)
+    roots, is_first = prepared.roots, not correction.world
     rest = roots[roots > correction.last_deal_id]
     todo = rest[:STEP_DEALS]
-    sums, changed, waits = _compare(todo, changes, now)
+    sums, changed, waits = _compare(todo, prepared.overlay)
+    if is_first:
+        _add(sums, _days_of(prepared.cpa), prepared.overlay)
     _keep(correction, sums)
     moved = {
         "world": world.to_plain(),
@@ -93,8 +101,21 @@ def _step(correction_id: int, run: int, now: datetime) -> None:
         _finish(correction, world, changes, now)
 
 
-def _compare(roots: Int64s, changes: tuple[Change, ...], now: datetime) -> tuple[Sums, int, set[str]]:
-    overlay = Overlay(changes, now=now)
+def _prepared(correction: Correction, changes: tuple[Change, ...], world: World, now: datetime) -> Prepared:
+    """Return the changed world: as this process keeps it from the step before, or made anew."""
+    key = (str(connection.settings_dict["NAME"]), current_broker().schema_name, correction.pk, correction.run)
+    if key not in _PREPARED:
+        _PREPARED.clear()  # one is enough: steps of one preview follow each other
+        _PREPARED[key] = prepare(changes, judged=world.judged, now=now)
+    return _PREPARED[key]
+
+
+def _days_of(lines: Sequence[CpaLine]) -> PayeeDays:
+    columns = [[getattr(line, name) for line in lines] for name in ("payee", "day", "before", "after")]
+    return PayeeDays(*(np.array(column, dtype=np.int64) for column in (*columns, [0] * len(lines))))
+
+
+def _compare(roots: Int64s, overlay: Overlay) -> tuple[Sums, int, set[str]]:
     sums: Sums = {}
     changed, waits = 0, set[str]()
     for start in range(0, len(roots), BATCH_DEALS):
@@ -107,7 +128,7 @@ def _compare(roots: Int64s, changes: tuple[Change, ...], now: datetime) -> tuple
 
 def _add(sums: Sums, days: PayeeDays, overlay: Overlay) -> None:
     """Add what each payee's days differ by to the sums, by month."""
-    kept = np.flatnonzero(days.deals > 0)
+    kept = np.flatnonzero((days.deals > 0) | (days.before != days.after))
     payees = days.payee[kept].tolist()
     keys = payee_keys(payees, overlay)
     until = closed_until({payee for payee in payees if payee > 0})

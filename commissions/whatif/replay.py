@@ -6,42 +6,60 @@ chain get, on opening deals too where a plan counts them. Amounts in other curre
 force at the last deal of the day."""
 
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
+from django.db import connection
 from django.db.models import Max
 
 from commissions.calculation import Verdict
 from commissions.judging.book import Book
 from commissions.judging.chains import Network
+from commissions.judging.clients import has_cpa
 from commissions.judging.columns import Rows, read_columns
 from commissions.judging.deals import COLUMNS
 from commissions.judging.judged import Judged
-from commissions.judging.plans import LoadedVersion, Plans, load_plans
+from commissions.judging.measures import MonthKey
+from commissions.judging.plans import LoadedVersion, Plans, load_plans, to_us
+from commissions.judging.rates import Rates
+from commissions.judging.recovery import has_advances
 from commissions.judging.rollup import pack
+from commissions.judging.weighing import has_tiers
 from commissions.positions import IN, INOUT
+from commissions.settlement.days import to_day
+from commissions.terms import TierMode
+from commissions.whatif.advances import Advances, CpaLine
 from commissions.whatif.changes import PublishVersion
 from commissions.whatif.difference import Lines, computed_lines, stored_lines
+from commissions.whatif.foretold import Foretold
+from commissions.whatif.months import Months
 from commissions.whatif.overlay import Overlay, draft_version
 from commissions.whatif.preview import payee_keys
 from commissions.whatif.tally import Tally, add_rows
 from ib.models import IB
 from ib.types import OPEN_END_US, IbFacts, NetworkSnapshot, Periods
+from trading.deposits import IS_DEPOSIT_SQL
 from trading.queries import LIVE_SQL
 
 Int64s = npt.NDArray[np.int64]
+CPA_CELL = (-1, 0)  # what CPA costs stands under this symbol group and MT group
 BATCH_DEALS = 50_000
 _ALWAYS = -(2**62)
 _DRAFT_PLAN, _REVENUE_PLAN = -1, -2
-_BEGINNING = datetime(1970, 1, 2, tzinfo=ZoneInfo("UTC"))
+_BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
 _DEALS = f"""FROM trading_deal d WHERE d.deal_at >= %(start)s AND d.deal_at < %(end)s AND d.action IN (0, 1)
     AND (%(accounts)s::bigint[] IS NULL OR d.account_id = ANY(%(accounts)s)) AND {LIVE_SQL.format(alias="d")}
     ORDER BY d.id"""
+
+_CLIENTS = f"""SELECT DISTINCT a.client_id FROM trading_deal d JOIN trading_tradingaccount a ON a.id = d.account_id
+    WHERE d.deal_at >= %(start)s AND d.deal_at < %(end)s
+    AND (d.action IN (0, 1) OR {IS_DEPOSIT_SQL.format(alias="d")})
+    AND (%(accounts)s::bigint[] IS NULL OR d.account_id = ANY(%(accounts)s))"""  # noqa: S608 -- own text
 
 
 class DraftOverlay(Overlay):
@@ -53,6 +71,15 @@ class DraftOverlay(Overlay):
         self._draft = _always(draft_version(PublishVersion(_DRAFT_PLAN, terms, _BEGINNING), -1, now))
         self.memory.versions[self._draft.id] = self._draft
         self._made: tuple[tuple[int, int], Network] | None = None
+
+    def tier_months(self, months: Iterable[int]) -> set[MonthKey]:
+        """Return the months of tiers by which the draft would pay in these months, counted from January 1970."""
+        tiers = self._draft.terms.tiers
+        if tiers is None:
+            return set()
+        ibs = IB.objects.values_list("pk", flat=True) if self._ib_ids is None else self._ib_ids
+        back = int(tiers.mode is TierMode.NEXT_PERIOD)
+        return {MonthKey(ib_id, self._draft.id, month - back) for ib_id in ibs for month in months}
 
     def open(self, rows: Rows) -> Book:
         book = super().open(rows)
@@ -89,6 +116,16 @@ class RevenueOverlay(Overlay):
         return book
 
 
+def _months_between(start: datetime, end: datetime) -> range:
+    """Return the calendar months UTC that [start, end) touches, counted from January 1970."""
+    first, last = start.astimezone(UTC), (end - timedelta(microseconds=1)).astimezone(UTC)
+    return range(_month(first), _month(last) + 1)
+
+
+def _month(at: datetime) -> int:
+    return (at.year - 1970) * 12 + at.month - 1
+
+
 def _always(version: LoadedVersion) -> LoadedVersion:
     return replace(version, effective_us=_ALWAYS)
 
@@ -121,23 +158,63 @@ class Replay:
     revenue: RevenueOverlay
     accounts: list[int] | None
     zone: ZoneInfo
+    cpa: dict[int, list[CpaLine]] = field(default_factory=dict)  # by day since 1970
+
+    def foretell(self, first: date, last: date) -> None:
+        """Work out what tiers and CPA come to under the draft over these days, both included."""
+        start, end = self._start(first), self._start(last + timedelta(days=1))
+        months, advances = Months(self.draft, np.zeros(0, dtype=np.int64)), Advances(self.draft)
+        self.draft.foretold = Foretold(months, advances)
+        if has_tiers(self.draft.versions):
+            months.fill(self.draft.tier_months(_months_between(start, end)))
+        if has_cpa(self.draft.versions):
+            advances.work_out(self._active_clients(start, end), now=self.draft.now, everything=True)
+            for line in advances.lines:
+                self.cpa.setdefault(line.day, []).append(line)
+        if has_advances(self.draft.versions):
+            advances.hold_back(advances.paid)
+
+    def _active_clients(self, start: datetime, end: datetime) -> set[int]:
+        with connection.cursor() as cursor:
+            cursor.execute(_CLIENTS, {"start": start, "end": end, "accounts": self.accounts})
+            return {client for (client,) in cursor.fetchall()}
+
+    def _start(self, day: date) -> datetime:
+        return datetime(day.year, day.month, day.day, tzinfo=self.zone)
 
     def add_day(self, day: date, tally: Tally) -> None:
-        """Add the deals of one day of the settlement zone."""
-        start = datetime(day.year, day.month, day.day, tzinfo=self.zone)
-        after = day + timedelta(days=1)
-        end = datetime(after.year, after.month, after.day, tzinfo=self.zone)
+        """Add the deals of one day of the settlement zone, and the CPA of that day."""
+        start, end = self._start(day), self._start(day + timedelta(days=1))
+        if lines := self.cpa.get(to_day(day)):
+            self._add_cpa(lines, day, end, tally)
         rows = read_columns(COLUMNS, _DEALS, {"start": start, "end": end, "accounts": self.accounts})
         month = day.replace(day=1).isoformat()
         for first in range(0, len(rows), BATCH_DEALS):
             self._add(rows[first : first + BATCH_DEALS], month, tally)
+
+    def _add_cpa(self, lines: Sequence[CpaLine], day: date, end: datetime, tally: Tally) -> None:
+        """Add CPA under the direct IB that is paid; in a cell of its own."""
+        worth = _Worth(Rates(to_us(end)), to_us(end) - 1, tally)
+        keys = payee_keys([line.payee for line in lines], self.draft)
+        for line in lines:
+            ib_id, _client, currency = key = keys[line.payee]
+            rate = worth.of(currency)
+            for place, amount in enumerate((line.before, line.after)):
+                tally.payees[key][place] += amount
+                if rate is None:
+                    tally.unconverted[currency,][place] += amount
+                    continue
+                usd = round(amount * rate)
+                tally.cells[CPA_CELL][5 + place] += usd
+                tally.leaves[ib_id,][2 + place] += usd
+                tally.months[day.replace(day=1).isoformat(),][2 + place] += usd
 
     def _add(self, rows: Rows, month: str, tally: Tally) -> None:
         judged, book = self.draft.judge(rows)
         facts = _facts(rows, judged, book)
         earned, _book = self.revenue.judge(rows)
         _add_revenue(earned, facts, month, tally)
-        worth = _Worth(book, int(rows["at_us"].max()), tally)
+        worth = _Worth(book.rates, int(rows["at_us"].max()), tally)
         roots = np.ascontiguousarray(rows["root"], dtype=np.int64)
         for place, lines in ((0, stored_lines(roots)), (1, computed_lines(judged))):
             _add_cost(lines, place, facts, month, worth, payee_keys(np.unique(lines.payee).tolist(), self.draft), tally)
@@ -198,15 +275,15 @@ def _halve_turns(lots: Int64s, rows: Rows) -> None:
 class _Worth:
     """What one unit of a currency is worth in USD on a day. Currencies without a rate are kept apart."""
 
-    def __init__(self, book: Book, at_us: int, tally: Tally) -> None:
-        self._book = book
+    def __init__(self, rates: Rates, at_us: int, tally: Tally) -> None:
+        self._rates = rates
         self._at_us = at_us
         self.tally = tally
         self._known: dict[str, Fraction | None] = {"USD": Fraction(1)}
 
     def of(self, currency: str) -> Fraction | None:
         if currency not in self._known:
-            quote = self._book.rates.usd_quote(currency, self._at_us)
+            quote = self._rates.usd_quote(currency, self._at_us)
             self._known[currency] = quote.rate if quote else None
         return self._known[currency]
 

@@ -26,6 +26,7 @@ from tenancy.context import current_broker
 JOB = "commissions.run_simulation"
 STEP_SECONDS = 4  # a step commits after this, so that progress shows and a stop is heard
 MOST_DAYS = 366
+_REPLAYS: dict[tuple[str, str, int], Replay] = {}  # by database, schema and simulation
 
 
 @transaction.atomic
@@ -89,6 +90,16 @@ def run_simulation_step(*, simulation_id: int, days_done: int, now: datetime) ->
 
 
 def _replay(simulation: Simulation, now: datetime) -> Replay:
+    """Return the replay's worlds: as this process keeps them from the step before, or made anew."""
+    key = (str(connection.settings_dict["NAME"]), current_broker().schema_name, simulation.pk)
+    if key not in _REPLAYS:
+        _REPLAYS.clear()  # one is enough: steps of one simulation follow each other
+        _REPLAYS[key] = _new_replay(simulation, now)
+        _REPLAYS[key].foretell(simulation.first_day, simulation.last_day)
+    return _REPLAYS[key]
+
+
+def _new_replay(simulation: Simulation, now: datetime) -> Replay:
     ib_ids = _ib_ids(simulation)
     return Replay(
         draft=DraftOverlay(simulation.terms, ib_ids, now=now),

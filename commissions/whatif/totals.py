@@ -11,7 +11,6 @@ from django.db.models.functions import Coalesce
 from access.enums import ApprovalState
 from access.types import Actor
 from commissions.enums import CorrectionState
-from commissions.models import PlanVersion
 from commissions.whatif.models import Correction, CorrectionLine, CorrectionPolicy
 from core.money import Money
 from trading.models import FxRate
@@ -129,14 +128,6 @@ def month_totals(correction: Correction) -> list[MonthTotal]:
     rows = CorrectionLine.objects.filter(correction=correction).values("month", "currency")
     summed = rows.annotate(b=Sum("before"), a=Sum("after")).order_by("month", "currency")
     return [MonthTotal(row["month"], row["currency"], row["b"], row["a"]) for row in summed]
-
-
-def reaches_further(correction: Correction) -> bool:
-    """Whether tiers or CPA may pay another amount for deals that the preview does not look at (decision 0015)."""
-    drafts = [change["terms"] for change in correction.changes if change["kind"] == "publish_version"]
-    if any(terms.get("tiers") or terms.get("cpa") for terms in drafts):
-        return True
-    return PlanVersion.objects.filter(Q(terms__has_key="tiers") | Q(terms__has_key="cpa")).exists()
 
 
 def size_of(correction_id: int, *, now: datetime) -> Decimal | None:

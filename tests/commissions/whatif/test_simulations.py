@@ -11,7 +11,7 @@ from django.db import transaction
 from commissions.enums import SimulationScope, SimulationState
 from commissions.services import assign_plan, create_plan, publish_plan_version
 from commissions.whatif.models import Simulation
-from commissions.whatif.simulations import start_simulation, stop_simulation
+from commissions.whatif.simulations import _ib_ids, start_simulation, stop_simulation
 from core.money import from_e8
 from crm.scenarios.documents import Document
 from crm.scenarios.player import play
@@ -19,7 +19,20 @@ from crm.scenarios.world import World
 from ib.models import IB
 from tenancy.models import Broker
 from tests.commissions.random_documents import BEGINNING, _terms
-from tests.commissions.whatif.world import NOW, SYSTEM, Totals, drain, random_world, row_counts, run_jobs, stands
+from tests.commissions.whatif.world import (
+    LATER,
+    NOW,
+    SYSTEM,
+    Totals,
+    by_payee,
+    drain,
+    full_terms,
+    random_world,
+    row_counts,
+    run_jobs,
+    stands,
+    world_with_everything,
+)
 
 pytestmark = pytest.mark.integration
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 4)
@@ -46,16 +59,16 @@ def paid(simulation: Simulation, place: int) -> Totals:
     return found
 
 
-def really_paid(world: World, terms: dict[str, Any], ibs: list[IB]) -> Totals:
+def really_paid(world: World, terms: dict[str, Any], ibs: list[IB], now: datetime = NOW) -> Totals:
     """Give the plan to these IBs from the beginning on, let the engine judge, and take it all back."""
     with transaction.atomic():
-        plan = create_plan(code="draft", name="Draft", actor=SYSTEM, now=NOW)
-        publish_plan_version(plan=plan, terms=terms, effective_from=BEGINNING, actor=SYSTEM, now=NOW)
+        plan = create_plan(code="draft", name="Draft", actor=SYSTEM, now=now)
+        publish_plan_version(plan=plan, terms=terms, effective_from=BEGINNING, actor=SYSTEM, now=now)
         for ib in ibs:
             for assignment in ib.plan_assignments.all():
                 assignment.delete()
-            assign_plan(ib=ib, plan=plan, at=BEGINNING, actor=SYSTEM, now=NOW)
-        drain(world)
+            assign_plan(ib=ib, plan=plan, at=BEGINNING, actor=SYSTEM, now=now)
+        drain(world, now)
         found = stands()
         transaction.set_rollback(True)
     return found
@@ -71,6 +84,32 @@ def test_a_replay_says_what_the_plan_would_have_given(seed: int, broker: Broker)
 
     assert paid(simulation, 0) == stands()
     assert paid(simulation, 1) == really_paid(world, terms, list(world.ibs.values()))
+
+
+@pytest.mark.parametrize("seed", [0, 2, 5])
+def test_a_replay_counts_tiers_and_pays_cpa(seed: int, broker: Broker) -> None:
+    random = Random(seed)
+    world, terms = world_with_everything(random), full_terms(random)
+    scope, ib = SimulationScope.ALL, None
+    if seed % 3 == 0:
+        scope, ib = SimulationScope.SUBTREE, random.choice(list(world.ibs.values()))
+
+    simulation = start_simulation(
+        plan=next(iter(world.plans.values())), terms=terms, scope=scope, ib=ib, first_day=date(2026, 3, 20),
+        last_day=date(2026, 4, 4), actor=SYSTEM, now=LATER,
+    )  # fmt: skip
+    run_jobs(LATER)
+    simulation.refresh_from_db()
+
+    ibs = [each for each in world.ibs.values() if ib is None or each.pk in (_ib_ids(simulation) or ())]
+    names = {f"ib:{each.pk}" for each in ibs}
+    wanted = [stands(), really_paid(world, terms, ibs, LATER)]
+    assert [_of(names, paid(simulation, place)) for place in (0, 1)] == [_of(names, totals) for totals in wanted]
+
+
+def _of(names: set[str], totals: Totals) -> dict[tuple[str, str], Decimal]:
+    """Return what these IBs and all clients of theirs get."""
+    return {key: amount for key, amount in by_payee(totals).items() if key[0] in names}
 
 
 def test_one_ib_alone_is_paid_by_the_draft(broker: Broker) -> None:

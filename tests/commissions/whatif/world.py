@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 from django.db import connection
 
@@ -28,8 +29,11 @@ from crm.scenarios.documents import Document
 from crm.scenarios.player import play
 from crm.scenarios.world import World
 from tests.commissions.random_documents import START, _terms, random_document
+from tests.commissions.random_tiers import LAST_HOUR, _tiers
+from tests.reference.random_plays import _cpa, random_play
 
 NOW = datetime.fromisoformat("2026-03-10T00:00:00+00:00")
+LATER = datetime.fromisoformat("2026-06-01T00:00:00+00:00")
 SYSTEM = Actor.system("test")
 RIGHTS = (
     "commissions.edit_plan", "commissions.assign_plan", "ib.edit_agreement", "ib.move_ib", "trading.set_lot_factor",
@@ -53,48 +57,73 @@ def random_world(random: Random, *, deals: int = 10) -> World:
     return play(Document("random", "", doc))
 
 
-def random_changes(random: Random, world: World) -> list[Change]:
-    """Return one to three changes dated into the time of the deals; some may be refused by the services."""
-    return [random.choice(_MAKERS)(random, world) for _count in range(random.choice((1, 1, 2, 3)))]
+def world_with_everything(random: Random, *, deals: int = 14) -> World:
+    """Return a broker with tiers, CPA, advances and deposits around a month's end, all judged by LATER."""
+    doc = random_play(random, deals=deals)
+    doc["settle"] = []
+    doc["changes"] = [change for change in doc["changes"] if "mt_group" not in change]
+    for rows in (doc["fx"], *doc["plans"].values()):
+        for row in rows:
+            row.pop("published_at", None)
+    return play(Document("everything", "", doc))
 
 
-def _moment(random: Random) -> datetime:
-    return START + timedelta(minutes=random.randint(-30, 40))
+def random_changes(random: Random, world: World, *, start: datetime = START) -> list[Change]:
+    """Return one to three changes dated into the time of the deals; some may be refused by the services. From
+    LAST_HOUR on plans have tiers and CPA."""
+    return [random.choice(_MAKERS)(random, world, start) for _count in range(random.choice((1, 1, 2, 3)))]
 
 
-def _version(random: Random, world: World) -> Change:
+def _moment(random: Random, start: datetime) -> datetime:
+    return start + timedelta(minutes=random.randint(-30, 40))
+
+
+def full_terms(random: Random) -> dict[str, Any]:
+    """Return terms of a plan, most with tiers or CPA."""
+    terms = _terms(random, False)
+    if random.random() < 0.6:
+        terms["tiers"] = _tiers(random)
+    if random.random() < 0.5:
+        terms["cpa"] = _cpa(random)
+    return terms
+
+
+def _version(random: Random, world: World, start: datetime) -> Change:
     plan = random.choice(list(world.plans.values()))
-    return PublishVersion(plan.pk, _terms(random, False), _moment(random))
+    terms = full_terms(random) if start == LAST_HOUR else _terms(random, False)
+    return PublishVersion(plan.pk, terms, _moment(random, start))
 
 
-def _assign(random: Random, world: World) -> Change:
+def _assign(random: Random, world: World, start: datetime) -> Change:
     plan = random.choice([None, *world.plans.values()])
-    return AssignPlan(_ib(random, world), plan.pk if plan else None, _moment(random))
+    return AssignPlan(_ib(random, world), plan.pk if plan else None, _moment(random, start))
 
 
-def _agree(random: Random, world: World) -> Change:
+def _agree(random: Random, world: World, start: datetime) -> Change:
     keep = random.choice((None, Decimal("40"), Decimal("12.5")))
-    return SetAgreement(_ib(random, world), keep, random.choice((None, 1, 2)), random.random() < 0.7, _moment(random))
+    return SetAgreement(
+        _ib(random, world), keep, random.choice((None, 1, 2)), random.random() < 0.7, _moment(random, start)
+    )
 
 
-def _move_ib(random: Random, world: World) -> Change:
+def _move_ib(random: Random, world: World, start: datetime) -> Change:
     parent = random.choice([None, *world.ibs.values()])
-    return MoveIb(_ib(random, world), parent.pk if parent else None, _moment(random))
+    return MoveIb(_ib(random, world), parent.pk if parent else None, _moment(random, start))
 
 
-def _move_client(random: Random, world: World) -> Change:
+def _move_client(random: Random, world: World, start: datetime) -> Change:
     account = random.choice(list(world.accounts.values()))
     ib = random.choice([None, *world.ibs.values()])
-    return MoveClient(account.client_id, ib.pk if ib else None, _moment(random))
+    return MoveClient(account.client_id, ib.pk if ib else None, _moment(random, start))
 
 
-def _factor(random: Random, world: World) -> Change:
+def _factor(random: Random, world: World, start: datetime) -> Change:
     return SetLotFactor(world.groups["new"].pk, random.choice((Decimal("1"), Decimal("0.1"))))
 
 
-def _rate(random: Random, world: World) -> Change:
+def _rate(random: Random, world: World, start: datetime) -> Change:
     base, quote, rate = random.choice((("EUR", "USD", "1.3"), ("USD", "JPY", "130")))
-    return PublishRate(base, quote, Decimal(rate), _moment(random))
+    return PublishRate(base, quote, Decimal(rate), _moment(random, start))
 
 
 _MAKERS = (_version, _version, _assign, _agree, _move_ib, _move_client, _factor, _rate)
@@ -125,6 +154,14 @@ def stands() -> Totals:
         payee = payees[payee_id]
         key = (f"{payee.kind}:{payee.ib_id or payee.client_id}", payee.currency, f"{day:%Y-%m}")
         found[key] = found.get(key, Decimal(0)) + amount
+    return {key: amount for key, amount in found.items() if amount}
+
+
+def by_payee(totals: Totals) -> dict[tuple[str, str], Decimal]:
+    """Return the totals of all months together, zeros left out."""
+    found: dict[tuple[str, str], Decimal] = {}
+    for (payee, currency, _month), amount in totals.items():
+        found[payee, currency] = found.get((payee, currency), Decimal(0)) + amount
     return {key: amount for key, amount in found.items() if amount}
 
 
