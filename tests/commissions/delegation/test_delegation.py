@@ -29,8 +29,11 @@ from commissions.delegation.services import set_client_share, set_sub_share
 from commissions.earnings import plan_in_force
 from commissions.models import Judgement, Payee, Plan, PlanVersion
 from commissions.services import assign_plan, create_plan, publish_plan_version
+from commissions.whatif.changes import PublishVersion
+from commissions.whatif.corrections import apply_small_correction, make_change, set_correction_limit
 from core.errors import Forbidden
 from ib.queries import agreement_at
+from tests.commissions.whatif.world import difference, previewed, run_jobs, stands
 from tests.conftest import get_broker
 from tests.portal.book import OPENED, SYSTEM, Book, open_book
 
@@ -207,6 +210,27 @@ def test_what_is_passed_on_follows_what_the_giver_has_accepted(book: Book) -> No
 
     rates = [rate_of(book, "sub", at=accepted + timedelta(minutes=each))[0] for each in (-1, 0)]
     assert rates == [Decimal("7.2"), Decimal(4)]
+
+
+def test_a_preview_knows_what_follows_from_a_change(book: Book) -> None:
+    now, later = timezone.now() - timedelta(hours=2), timezone.now()
+    share(book, "master", "sub", "60", now=now)
+    book.trade(book.add_client("Maria Lopez", "sub"), at=now + timedelta(hours=1))
+    book.judge(now=later)
+    before = stands()
+
+    change = PublishVersion(
+        Plan.objects.get(code="master-plan").pk, {"rates": RATES[1:], "upline": {"mode": "difference"}}, now
+    )
+    correction = make_change(changes=[change], actor=SYSTEM, now=later)
+    assert correction is not None
+    run_jobs(later)
+    set_correction_limit(amount=Decimal(100), currency="USD", actor=SYSTEM, now=later)
+    apply_small_correction(correction=correction, reason="agreed", actor=SYSTEM, now=later)
+    book.judge(now=later)
+
+    assert sorted(previewed(correction).values()) == [Decimal("-5.4"), Decimal("-3.6")]
+    assert previewed(correction) == difference(before, stands())
 
 
 def test_shares_set_in_one_moment_both_hold(book: Book) -> None:
