@@ -41,14 +41,22 @@ class Corrections:
         self.refused = 0
         self.kinds: dict[str, int] = {}
 
-    def correct(self) -> None:
-        """Make one correction and let the walker judge; settle each month that ends on the way."""
+    def round(self, most: int) -> int:
+        """Make some corrections, as many as `most`, before the walker judges; return how many."""
+        count = self.random.randint(1, most)
+        for _number in range(count):
+            self._correct()
+        judge_all(server_id=self.world.server.pk, now=self.now)
+        return count
+
+    def _correct(self) -> None:
+        """Make one correction; settle each month that ends on the way."""
         before, self.now = self.now, self.now + self.step
         if before.month != self.now.month:
             midnight = self.now.replace(day=1, hour=0, minute=0, second=0)
             self.now = max(self.now, midnight + timedelta(seconds=1))
             row = {"period": f"{before:%Y-%m}", "at": midnight}
-            judge_all(server_id=self.world.server.pk, now=row["at"])
+            judge_all(server_id=self.world.server.pk, now=before)  # what waits is booked in the month that ends
             settle(self.world, row)
             self.doc["settle"].append(row)
         kind = self.random.choices(list(_KINDS), [weight for weight, _make in _KINDS.values()])[0]
@@ -58,7 +66,6 @@ class Corrections:
             self.refused += 1
         else:
             self.kinds[kind] = self.kinds.get(kind, 0) + 1
-        judge_all(server_id=self.world.server.pk, now=self.now)
 
     # what may happen
 
