@@ -17,7 +17,7 @@ from commissions.judging.exact import deal_facts
 from commissions.judging.history import Histories, read_histories
 from commissions.judging.judged import Wait
 from commissions.positions import IN, INOUT, OUT_BY
-from commissions.terms import Terms, TierMeasure, Tiers, TierScope
+from commissions.terms import Terms, TierMeasure, TierScope
 from commissions.terms.reasons import REASON_CODES
 from commissions.tiers import E20, to_e20
 
@@ -75,15 +75,30 @@ class Counter:
         tiers = terms.tiers
         if tiers is None or lots == 0 or (tiers.scope is TierScope.DIRECT and level > 1):
             return Added(0)
-        return self._measured(index, lots, tiers)
+        return self._measured(index, lots, tiers.measure)
 
-    def _measured(self, index: int, lots_e8: Fraction | int, tiers: Tiers) -> Added:
+    def measured(self, index: int, measure: TierMeasure) -> Added:
+        """Return what the deal at `index` adds as a whole."""
+        volume_e8 = self._columns["volume_e8"][index]
+        return self._measured(index, volume_e8, measure) if volume_e8 else Added(0)
+
+    def passes(self, entry: int, reason: int, member: Member, level: int, terms: Terms) -> bool:
+        """Return whether a plain deal that opens or closes counts, where its position's history has no say."""
+        key = (id(terms), level, member.is_client, entry, reason)
+        known = self._passing.get(key)
+        if known is None:
+            part = Part(_KINDS[entry != IN], _ONE, held_for=timedelta.max)
+            deal = DealFacts(_SOME_TIME, _REASONS.get(reason, "unknown"), _SYMBOL, "", "USD", _ONE, (part,))
+            known = self._passing[key] = self._kept(deal, member, level, terms) is not None
+        return known
+
+    def _measured(self, index: int, lots_e8: Fraction | int, measure: TierMeasure) -> Added:
         group = self._book.groups[self._groups[index]]
         if group.lot_factor is None:
             return Added(0, Wait(self._groups[index], ()))
-        if tiers.measure is TierMeasure.ACTIVE_CLIENTS:
+        if measure is TierMeasure.ACTIVE_CLIENTS:
             return Added(E20)
-        if tiers.measure is TierMeasure.LOTS:
+        if measure is TierMeasure.LOTS:
             return Added(to_e20(Fraction(lots_e8, 10**8) * group.lot_factor))
         symbol = self._book.symbols.get(self._columns["symbol"][index])
         currency = symbol.quote_currency if symbol else "USD"
@@ -101,13 +116,7 @@ class Counter:
         entry = self._columns["entry"][index]
         if entry in (INOUT, OUT_BY) or (entry != IN and terms.min_hold_seconds):
             return self._lots_by_history(index, member, level, terms)
-        reason = self._columns["reason"][index]
-        key = (id(terms), level, member.is_client, entry, reason)
-        passes = self._passing.get(key)
-        if passes is None:
-            part = Part(_KINDS[entry != IN], _ONE, held_for=timedelta.max)
-            deal = DealFacts(_SOME_TIME, _REASONS.get(reason, "unknown"), _SYMBOL, "", "USD", _ONE, (part,))
-            passes = self._passing[key] = self._kept(deal, member, level, terms) is not None
+        passes = self.passes(entry, self._columns["reason"][index], member, level, terms)
         return self._columns["volume_e8"][index] if passes else None
 
     def _lots_by_history(self, index: int, member: Member, level: int, terms: Terms) -> Fraction | None:

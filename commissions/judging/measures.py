@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from io import StringIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import Q
 
 from commissions.judging.counted import Entry
 from commissions.judging.history import moment
@@ -17,7 +17,7 @@ from commissions.terms import TierMeasure, Tiers
 from commissions.tiers import E20, from_e20
 
 _ENTRY = ("deal_id", "deal_at", "server_id", "ticket", "leg", "client_id", "amount")
-_COPY_LINES = """COPY commissions_tierline (deal_id, tier_month_id, deal_at, server_id, ticket, leg, client_id, amount)
+_COPY_LINES = """COPY commissions_tierline (tier_month_id, deal_id, deal_at, server_id, ticket, leg, client_id, amount)
     FROM STDIN"""
 Order = tuple[int, ...]
 
@@ -134,28 +134,51 @@ class MonthChange(NamedTuple):
     measure: int
 
 
-def write_entries(changes: Iterable[MonthChange]) -> None:
-    """Store what months change by. Under the lock."""
-    for state, old, new, change in changes:
-        gone = [deal_id for deal_id, entry in old.items() if new.get(deal_id) != entry]
-        if gone:
-            TierLine.objects.filter(tier_month_id=state.id, deal_id__in=gone).delete()
-        _copy_lines(state.id, [entry for deal_id, entry in new.items() if old.get(deal_id) != entry])
-        if change:
-            TierMonth.objects.filter(pk=state.id).update(measure=F("measure") + from_e20(change))
+_DROP_LINES = """DELETE FROM commissions_tierline l USING unnest(%s::bigint[], %s::bigint[]) AS gone (month, deal)
+    WHERE l.tier_month_id = gone.month AND l.deal_id = gone.deal"""
+_GROW = """UPDATE commissions_tiermonth m SET measure = m.measure + grown.by
+    FROM unnest(%s::bigint[], %s::numeric[]) AS grown (id, by) WHERE m.id = grown.id"""
 
 
-def _copy_lines(month_id: int, entries: Sequence[Entry]) -> None:
-    """COPY entries as text: their amounts are numeric, which has no fixed width."""
-    if not entries:
-        return
-    rows = [
-        f"{entry.deal_id}\t{month_id}\t{moment(entry.at_us).isoformat()}\t{entry.server_id}\t{entry.ticket}\t{entry.leg}"
-        f"\t{entry.client_id}\t{from_e20(entry.amount):f}\n"
-        for entry in entries
+def write_entries(changes: Collection[MonthChange]) -> None:
+    """Store what months change by: a statement for all that goes, all that comes, and all sums. Under the lock."""
+    gone = [
+        (state.id, deal_id)
+        for state, old, new, _change in changes
+        for deal_id, entry in old.items()
+        if new.get(deal_id) != entry
     ]
+    grown = [(each.state.id, from_e20(each.measure)) for each in changes if each.measure]
     with connection.cursor() as cursor:
+        if gone:
+            cursor.execute(_DROP_LINES, [list(column) for column in zip(*gone, strict=True)])
+        _copy_lines(cursor, changes)
+        if grown:
+            cursor.execute(_GROW, [list(column) for column in zip(*grown, strict=True)])
+
+
+def _copy_lines(cursor: Any, changes: Iterable[MonthChange]) -> None:
+    """COPY entries as text: their amounts are numeric, which has no fixed width. A deal's text is made once."""
+    texts: dict[int, str] = {}
+    rows: list[str] = []
+    for state, old, new, _change in changes:
+        for deal_id, entry in new.items():
+            if old.get(deal_id) == entry:
+                continue
+            text = texts.get(id(entry))
+            if text is None:
+                text = texts[id(entry)] = _text_of(entry)
+            rows.append(f"{state.id}\t{text}")
+    if rows:
         cursor.copy_expert(_COPY_LINES, StringIO("".join(rows)))
+
+
+def _text_of(entry: Entry) -> str:
+    whole, rest = divmod(entry.amount, E20)
+    return (
+        f"{entry.deal_id}\t{moment(entry.at_us).isoformat()}\t{entry.server_id}\t{entry.ticket}\t{entry.leg}"
+        f"\t{entry.client_id}\t{whole}.{rest:020}\n"
+    )
 
 
 def _entry(values: Sequence[object]) -> Entry:

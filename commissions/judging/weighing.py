@@ -12,10 +12,11 @@ import numpy.typing as npt
 from django.db import transaction
 
 from commissions.calculation.counting import uses_own_rate
+from commissions.judging.adding import Adder
 from commissions.judging.book import Book, Foretelling, open_book
 from commissions.judging.chains import Chain
 from commissions.judging.columns import Rows
-from commissions.judging.counted import Counter, Entry
+from commissions.judging.counted import Entry
 from commissions.judging.deals import read_judged_under
 from commissions.judging.judged import Wait
 from commissions.judging.measures import (
@@ -35,10 +36,9 @@ from commissions.judging.measures import (
 from commissions.judging.places import chains_of
 from commissions.judging.plans import LoadedVersion
 from commissions.judging.queueing import UNDER_IBS, queue, queue_ids, touched_anywhere
-from commissions.terms import TierMode, Tiers, TierScope
+from commissions.terms import TierMode, Tiers
 from commissions.tiers import Pieces, factor_of, pieces_of
 from trading.errors import CursorMoved
-from trading.models import TradingAccount
 
 T = TypeVar("T")
 Int64s = npt.NDArray[np.int64]
@@ -174,50 +174,17 @@ def _fill(rows: Rows, keys: Collection[MonthKey]) -> None:
     write_entries(changes)
 
 
-def count(weighed: Weighed, rows: Rows, groups: Sequence[Group], book: Book) -> None:
-    """Find what the deals add to every month that is kept of the IBs above them."""
-    kept: dict[tuple[int, int], list[TierState]] = {}
-    for state in weighed.states.values():
-        kept.setdefault((state.key.ib_id, state.key.month), []).append(state)
-    if not kept:
+def count(
+    weighed: Weighed, rows: Rows, groups: Sequence[Group], book: Book, *, one_by_one: bool = False
+) -> None:  # fmt: skip
+    """Find what the deals add to every month that is kept of the IBs above them. `one_by_one`: without columns."""
+    states = list(weighed.states.values())
+    if not states:
         return
-    adder = _Adder(weighed, rows, book)
-    for group in groups:
-        for level, ib_id in enumerate(group.chain.ib_ids, 1):
-            for state in kept.get((ib_id, group.month), ()):
-                if state.tiers.scope is TierScope.NETWORK or level == 1 or state.tiers.mode is TierMode.MARGINAL:
-                    adder.add(state, group, level)
-
-
-class _Adder:
-    """Adds deals to months, each by the terms of the month's version."""
-
-    def __init__(self, weighed: Weighed, rows: Rows, book: Book) -> None:
-        self._weighed = weighed
-        self._counter = Counter(rows, book, [weighed.versions[key.version_id].terms for key in weighed.states])
-        accounts = rows["account"].tolist()
-        servers = TradingAccount.objects.filter(pk__in=set(accounts)).values_list("pk", "server_id")
-        server_of = dict(servers)
-        self._columns = [rows[name].tolist() for name in ("root", "at_us", "ticket", "leg")]
-        self._servers = [server_of[account] for account in accounts]
-        self._clients = book.client_of[book.place(rows["account"])].tolist()
-
-    def add(self, state: TierState, group: Group, level: int) -> None:
-        """Note what each deal of the group adds; a marginal month has an entry too for what adds nothing."""
-        terms = self._weighed.versions[state.key.version_id].terms
-        entries = self._weighed.entries.setdefault(state.id, {})
-        waits = self._weighed.waits
-        for index in group.index:
-            added = self._counter.amount_of(index, group.chain, level, terms)
-            if added is None:
-                continue
-            root, at_us, ticket, leg = (column[index] for column in self._columns)
-            if added.wait is not None:
-                wait = added.wait.and_for(waits[root][0]) if root in waits else added.wait
-                waits[root] = (wait, at_us)
-            if added.amount or state.tiers.mode is TierMode.MARGINAL:
-                entry = Entry(root, at_us, self._servers[index], ticket, leg, self._clients[index], added.amount)
-                entries[root] = entry
+    versions = {state.key.version_id: weighed.versions[state.key.version_id] for state in states}
+    adder = Adder(rows, book, versions, one_by_one=one_by_one)
+    adder.add(groups, states)
+    weighed.entries, weighed.waits = adder.entries, adder.waits
 
 
 class _Factors:
@@ -292,12 +259,11 @@ def _take(weighed: Weighed, group: Group, roots: Sequence[int], factors: "_Facto
             by_deal[level] = factors.of_deals(key, state)
         else:
             whole[level] = factors.of_month(key, tiers)
-        taken = weighed.taken.setdefault(state.id, {}) if state else {}
-        for index in group.index:
-            root = roots[index]
-            pieces = by_deal[level].get(root) if level in by_deal else whole[level]
-            if pieces is not None:
-                taken[root] = pieces
+        if state is not None:
+            mine = [roots[index] for index in group.index]
+            found = by_deal.get(level)
+            taken = dict.fromkeys(mine, whole[level]) if found is None else {r: found[r] for r in mine if r in found}
+            weighed.taken.setdefault(state.id, {}).update(taken)
     if not by_deal:
         weighed.chain[group.index] = book.chains.with_pieces(group.chain, whole).number
         return
@@ -328,7 +294,7 @@ def settle_tiers(batch: Sequence[Weighed], roots: Collection[int]) -> None:
             again |= _changed_in_order(state, before, after, taken)
         else:
             now = factor_of(state.tiers, state.measure + change)
-            again |= {root for root, pieces in taken.items() if pieces != now}
+            again |= _differing(taken, now)
             if now != factor_of(state.tiers, state.measure):
                 month = key.month + (state.tiers.mode is TierMode.NEXT_PERIOD)
                 queued.setdefault(month, set()).add(key.ib_id)
@@ -338,6 +304,12 @@ def settle_tiers(batch: Sequence[Weighed], roots: Collection[int]) -> None:
         period = {"start": month_start(month), "end": month_start(month + 1)}
         queue(touched_anywhere(UNDER_IBS, {**period, "ibs": sorted(ibs)}))
     queue_ids(again)
+
+
+def _differing(taken: Mapping[int, Pieces], now: Pieces) -> set[int]:
+    """Return the deals that took other pieces; each distinct object is compared once."""
+    differs = {id(pieces): pieces != now for pieces in {id(each): each for each in taken.values()}.values()}
+    return {root for root, pieces in taken.items() if differs[id(pieces)]} if any(differs.values()) else set()
 
 
 def _states_now(batch: Sequence[Weighed], old: Entries) -> dict[MonthKey, TierState]:
