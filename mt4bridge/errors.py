@@ -136,6 +136,24 @@ class Unsupported(BridgeError):
     message = gettext_noop("A connection of kind %(kind)s cannot do this: %(capability)s. Use another kind for it.")
 
 
+class MirrorRefused(BridgeError):
+    """The database of a mirror does not let the reader in, or not at this table."""
+
+    code = "mirror_refused"
+    message = gettext_noop(
+        "The database at %(address)s refuses the user %(user)s (%(detail)s). Check user, password, its right to read, "
+        "and the addresses that the database allows."
+    )
+
+
+class MirrorIncomplete(BridgeError):
+    code = "mirror_incomplete"
+    message = gettext_noop(
+        "The mirror's database has no %(missing)s. Check database, schema and platform, and that the read-only user "
+        "may see it."
+    )
+
+
 class RoundFailed(BridgeError):
     """Something nobody expected stopped a round. It names no message of the failure: that may hold what is secret."""
 

@@ -8,12 +8,16 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+from core.money import minor_digits
 from mt4bridge.clock import ServerClock
-from mt4bridge.enums import ServerKind
+from mt4bridge.enums import Platform, ServerKind
 from mt4bridge.errors import UnsupportedServer
 from mt4bridge.httpbridge.adapter import HttpBridgeServer
+from mt4bridge.mirror.database import MirrorDatabase, MirrorPlace
+from mt4bridge.mirror.mt4 import Mt4Mirror
+from mt4bridge.mirror.mt5 import Mt5Mirror
 from mt4bridge.models import MtServer
 from mt4bridge.types import TradingServer
 from mt4bridge.webapi.adapter import WebApiServer
@@ -90,9 +94,26 @@ def _http_bridge(server: MtServer) -> HttpBridgeServer:
     )
 
 
+def _mirror(server: MtServer) -> Mt4Mirror | Mt5Mirror:
+    options = server.options
+    place = MirrorPlace(
+        options["engine"], server.address, options["database"], options["user"], server.manager_password(),
+        options.get("schema", ""), server.tls_mode, server.tls_ca,
+    )  # fmt: skip
+    common: dict[str, Any] = {
+        "clock": ServerClock(server.clock_zone, server.clock_shift_minutes),
+        "history_from": server.history_from,
+        "group_mask": server.group_mask,
+    }
+    if server.platform == Platform.MT4:
+        return Mt4Mirror(MirrorDatabase(place), currency_digits=minor_digits, **common)
+    return Mt5Mirror(MirrorDatabase(place), **common)
+
+
 _ADAPTERS: dict[str, Callable[[MtServer], Gateway]] = {
     ServerKind.WEBAPI.value: _web_api,
     ServerKind.HTTPBRIDGE.value: _http_bridge,
+    ServerKind.MIRROR.value: _mirror,
 }
 
 
@@ -101,6 +122,7 @@ def _digest(server: MtServer) -> str:
     parts = (
         server.kind, server.address, server.manager_login, server.manager_password_sealed, server.group_mask,
         server.tls_mode, server.tls_ca, server.tls_pin, server.clock_zone, server.clock_shift_minutes,
+        sorted(server.options.items()), server.platform, server.history_from,
     )  # fmt: skip
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
 
