@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -159,8 +160,13 @@ def settle(site: Site, django_db_blocker: pytest.FixtureRequest) -> Callable[[],
                 settle_round(now=datetime.now(UTC))
             finally:
                 _use_database(before)
+                connection.close()
 
-    return run
+    def in_thread() -> None:
+        with ThreadPoolExecutor(1) as pool:  # Playwright's event loop runs in this one, where Django reads no database
+            pool.submit(run).result()
+
+    return in_thread
 
 
 def _watched(page: Page, site: Site) -> Visit:
