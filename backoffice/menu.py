@@ -92,6 +92,9 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
               right="commissions.view_statement"),
         Entry("rates", icon="arrows-right-left", label=_("Currency rates"), view="rates", right="trading.view_rate"),
         Entry("proof", icon="shield-check", label=_("Nightly proof"), view="proof", right="commissions.view_rebate"),
+        Entry("messages", icon="mail", label=_("Messages"), view="messages", right="notifications.view_message"),
+        Entry("mail_settings", icon="send", label=_("Mail and SMS settings"), view="mail_settings",
+              right="notifications.view_settings"),
         Entry("audit", icon="history", label=_("Audit trail"), view="audit", right="access.view_audit"),
     )),
 )  # fmt: skip

@@ -64,6 +64,7 @@ app.conf.update(
             "schedule": 600.0,
             "options": {"expires": 300},
         },
+        "wake-notices": {"task": "crm.flows.message_tasks.wake_notices", "schedule": 60.0, "options": {"expires": 60}},
         "wake-levels": {"task": "crm.flows.tasks.wake_levels", "schedule": 600.0, "options": {"expires": 600}},
         "wake-settlement": {"task": "crm.flows.tasks.wake_settlement", "schedule": 30.0, "options": {"expires": 30}},
         "wake-structure": {"task": "crm.flows.tasks.wake_structure", "schedule": 30.0, "options": {"expires": 30}},

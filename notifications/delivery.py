@@ -10,10 +10,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from core.crypto import SealBroken, unseal
-from notifications.carriers import Carrier, open_carrier, settings_of
+from notifications.carriers import Carrier, Settings, open_carrier, settings_of
 from notifications.enums import Outcome, Outgoing
 from notifications.errors import ServerTrouble
 from notifications.leasing import (
+    anything_waits,
     give_up_expired,
     has_due_in,
     has_expired_in,
@@ -22,9 +23,10 @@ from notifications.leasing import (
     record,
     take_one,
 )
-from notifications.models import MailSettings, Message
+from notifications.models import Message
 from notifications.rendering import HIDDEN, House, render
 from notifications.sending.composing import BadAddress
+from notifications.sending.gateway import BadNumber
 from notifications.types import Answer, Parcel
 
 logger = logging.getLogger(__name__)
@@ -50,14 +52,14 @@ def deliver(*, house: House, clock: Clock, budget_s: int = BUDGET_S) -> int:
 
 
 def has_work(*, now: datetime) -> bool:
-    """Say whether `deliver` would find something to do for the current broker."""
-    return any(
+    """Say whether `deliver` would find something to do for the current broker. One statement while nothing waits."""
+    return anything_waits(now=now) and any(
         has_expired_in(each, now=now) or (_usable(settings_of(each), now) and has_due_in(each, now=now))
         for each in Outgoing
     )
 
 
-def _usable(found: MailSettings | None, now: datetime) -> bool:
+def _usable(found: Settings | None, now: datetime) -> bool:
     return found is not None and (found.rest_until is None or found.rest_until <= now)
 
 
@@ -86,7 +88,7 @@ def _deliver_channel(channel: Outgoing, house: House, clock: Clock, stop_at: flo
     return tried
 
 
-def _attempt(message: Message, carrier: Carrier, found: MailSettings, house: House, clock: Clock) -> bool:
+def _attempt(message: Message, carrier: Carrier, found: Settings, house: House, clock: Clock) -> bool:
     """Try one leased message; False when the server turned out not to be usable."""
     began = time.monotonic()
     trouble = None
@@ -112,7 +114,9 @@ def _pack(message: Message, carrier: Carrier, house: House, *, now: datetime) ->
         )  # fmt: skip
         return carrier.pack(message, content, now=now)
     except BadAddress as error:
-        raise _CannotPack("bad_address" if message.channel == Outgoing.MAIL else "bad_number") from error
+        raise _CannotPack("bad_address") from error
+    except BadNumber as error:
+        raise _CannotPack("bad_number") from error
     except SealBroken as error:
         raise _CannotPack("broken_seal") from error
     except Exception as error:

@@ -4,11 +4,11 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from notifications.enums import MESSAGE_MOVES, MessageState, Outcome, Outgoing
 from notifications.errors import ServerTrouble
-from notifications.models import MailSettings, Message, MessageAttempt
+from notifications.models import MailSettings, Message, MessageAttempt, SmsSettings
 from notifications.types import Answer
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,12 @@ _END: dict[Outcome, MessageState] = {
 }
 _MARKS = ["state", "attempts", "next_try_at", "lease_until", "last_code", "last_reply", "reference", "provider_id",
           "secrets_sealed", "finished_at"]  # fmt: skip
+
+
+def anything_waits(*, now: datetime) -> bool:
+    """Say whether any message of the current broker is due, left behind, or past its time."""
+    queued = Q(state=MessageState.QUEUED) & (Q(next_try_at__lte=now) | Q(expires_at__lte=now))
+    return Message.objects.filter(queued | Q(state=MessageState.SENDING, lease_until__lte=now)).exists()
 
 
 def has_due_in(channel: Outgoing, *, now: datetime) -> bool:
@@ -44,7 +50,7 @@ def take_one(channel: Outgoing, *, sender_domain: str, now: datetime) -> Message
         _move(message, MessageState.SENDING)
         message.attempts += 1
         message.lease_until = now + LEASE
-        message.reference = message.reference or f"<{message.uuid.hex}@{sender_domain}>"
+        message.reference = message.reference or reference_of(message, sender_domain)
         message.save(update_fields=_MARKS)
         return message
     return None
@@ -89,6 +95,11 @@ def give_up_expired(channel: Outgoing, *, now: datetime) -> int:
     return len(late)
 
 
+def reference_of(message: Message, sender_domain: str) -> str:
+    """Return the message's own name, the same in every attempt: a Message-ID, or without a domain a bare id."""
+    return f"<{message.uuid.hex}@{sender_domain}>" if sender_domain else message.uuid.hex
+
+
 def wait_after(*, attempts: int, message_id: int) -> timedelta:
     """Return how long a message waits after so many attempts: doubling from a minute to an hour.
 
@@ -97,7 +108,7 @@ def wait_after(*, attempts: int, message_id: int) -> timedelta:
     return wait + wait / 4 * (message_id * 7919 % 100) / 100
 
 
-def note_trouble(settings: MailSettings, trouble: ServerTrouble, *, now: datetime) -> None:
+def note_trouble(settings: MailSettings | SmsSettings, trouble: ServerTrouble, *, now: datetime) -> None:
     """Note that the server could not be used, and let it rest: doubling from 15 seconds to 10 minutes."""
     rest = min(FIRST_REST * 2 ** min(settings.failures, 10), LONGEST_REST)
     type(settings).objects.filter(pk=settings.pk).update(
@@ -106,7 +117,7 @@ def note_trouble(settings: MailSettings, trouble: ServerTrouble, *, now: datetim
     )  # fmt: skip
 
 
-def note_usable(settings: MailSettings) -> None:
+def note_usable(settings: MailSettings | SmsSettings) -> None:
     """Note that the server took something from us again."""
     type(settings).objects.filter(pk=settings.pk).update(failures=0, rest_until=None)
 

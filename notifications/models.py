@@ -198,6 +198,10 @@ class SmsSettings(models.Model):
     def __str__(self) -> str:
         return self.address or self.mode
 
+    @property
+    def sender_domain(self) -> str:
+        return ""  # an SMS has no Message-ID
+
     def set_secret(self, secret: str) -> None:
         """Seal the gateway's secret for this row and this broker's schema; "" removes it."""
         self.secret_sealed = seal(secret, place=_place("sms_secret", self.uuid)) if secret else ""

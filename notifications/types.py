@@ -1,7 +1,7 @@
 """What callers give, what sending returns."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils.functional import Promise
 
@@ -57,6 +57,7 @@ class Parcel:
     to_address: str
     reference: str
     body: bytes = field(repr=False)
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ from access.queries import actor_for
 from access.requests import client_ip
 from access.services import record_sign_out, sign_in
 from access.sessions import end_session, start_session
+from clients.models import Client
+from notifications.services import queue_notice
+from notifications.types import Recipient
 from portal.forms import SignInForm
 
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
@@ -37,6 +40,8 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
     if outcome.user is None:
         form.add_error(None, str(outcome.refusal))
         return _form(request, form, status=422)
+    if outcome.is_new_place:
+        _tell_new_place(outcome.user, client_ip(request))
     start_session(request, outcome.user, now=timezone.now())
     return _speak(request, outcome.user, redirect(_next(request) or reverse("start")))
 
@@ -93,3 +98,19 @@ def _speak(request: HttpRequest, user: User, response: HttpResponse) -> HttpResp
             samesite="Lax", secure=settings.SESSION_COOKIE_SECURE,
         )  # fmt: skip
     return response
+
+
+def _tell_new_place(user: User, ip: str | None) -> None:
+    """Tell somebody that their password was used from where it never was before."""
+    now = timezone.now()
+    queue_notice(
+        kind="new_sign_in",
+        to=Recipient(user_id=user.pk, name=user.name, email=user.email, phone=_phone(user), language=user.language),
+        params={"at": f"{now:%Y-%m-%d %H:%M} UTC", "ip": ip or "?"}, key=f"new_sign_in:{user.pk}:{now:%Y%m%d}:{ip}",
+        now=now,
+    )  # fmt: skip
+
+
+def _phone(user: User) -> str:
+    client = Client.objects.filter(user=user).first()
+    return client.phone if client else ""

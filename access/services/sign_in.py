@@ -32,6 +32,7 @@ class SignInOutcome:
 
     user: User | None = None
     refusal: "str | Promise" = ""
+    is_new_place: bool = False  # the person signed in lately, but never from this IP
 
 
 def sign_in(*, email: str, password: str, ip: str | None, now: datetime, request_id: str = "") -> SignInOutcome:
@@ -50,9 +51,16 @@ def sign_in(*, email: str, password: str, ip: str | None, now: datetime, request
         _record(user, "access.sign_in_failed", ip, request_id, now)
         return SignInOutcome(refusal=WRONG)
     with transaction.atomic():
+        is_new_place = _is_new_place(address, ip, now)
         SignInAttempt.objects.filter(pk=attempt_id).update(succeeded=True)
         _record(user, "access.sign_in", ip, request_id, now)
-    return SignInOutcome(user=user)
+    return SignInOutcome(user=user, is_new_place=is_new_place)
+
+
+def _is_new_place(address: str, ip: str | None, now: datetime) -> bool:
+    earlier = SignInAttempt.objects.filter(email=address, succeeded=True, at__gt=now - KNOWN_FOR)
+    places = set(earlier.values_list("ip", flat=True).distinct())
+    return bool(places) and ip not in places
 
 
 @transaction.atomic

@@ -23,6 +23,7 @@ from commissions.levels.models import Ladder, LevelDecision, LevelExclusion, Lev
 from commissions.levels.types import LevelTerms
 from commissions.models import Plan
 from commissions.services import PlanSame, assign_plan
+from commissions.telling import tell_level
 from core.errors import Forbidden
 from ib.models import IB
 from ib.queries import agreement_at
@@ -46,7 +47,8 @@ def apply_change(*, result: LevelResult, actor: Actor, now: datetime, reason: st
     if _is_excluded(row.ib, at):
         return _close(row, Decision.EXCLUDED, actor=actor, reason=reason, now=now)
     level = next(each for each in terms_of(row.run.version).levels if each.code == row.level_after)
-    _place(ib=row.ib, ladder=row.run.ladder, level=level, at=at, result=row)
+    placement = _place(ib=row.ib, ladder=row.run.ladder, level=level, at=at, result=row)
+    tell_level(placement=placement, level_name=level.name, now=now)
     _give(ib=row.ib, level=level, at=at, actor=actor, now=now)
     return _close(row, Decision.APPLIED, actor=actor, reason=reason, now=now)
 
@@ -80,6 +82,7 @@ def place_ib(
         raise SameLevel(ib=ib.code)
     placement = _place(ib=ib, ladder=ladder, level=level, at=at, result=None)
     _give(ib=ib, level=level, at=at, actor=actor, now=now)
+    tell_level(placement=placement, level_name=level.name, now=now)
     record_audit(
         actor=actor, action="commissions.place_ib", object_type="ib", object_id=ib.pk,
         before={"level": before.level_code if before else None},

@@ -14,6 +14,7 @@ from access.types import Actor
 from commissions.settlement.enums import STATEMENT_MOVES, StatementState
 from commissions.settlement.models import Statement
 from commissions.settlement.terms import payout_limits
+from commissions.telling import tell_statement
 from core.errors import DomainError, Forbidden, InvalidInput
 
 APPROVE = "commissions.approve_statement"
@@ -136,4 +137,6 @@ def _move(
         after={"state": state, "amount": statement.payable, "currency": statement.payee.currency}, reason=reason,
         now=now,
     )  # fmt: skip
+    if state == StatementState.APPROVED:
+        tell_statement(kind="statement_approved", statement=statement, now=now)
     return statement

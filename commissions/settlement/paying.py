@@ -16,6 +16,7 @@ from commissions.settlement.making import latest_statement, lines_between, lock_
 from commissions.settlement.models import Payout, SettlementTerms, Statement
 from commissions.settlement.reckoning import payable_now
 from commissions.settlement.terms import TermsInForce, terms_in_force
+from commissions.telling import tell_statement
 from core import jobs
 from core.enums import JobState
 from core.models import Job
@@ -64,6 +65,8 @@ def pay_statement(*, statement_id: int, now: datetime) -> bool:
         actor=_SETTLER, action="commissions.pay_statement", object_type="statement", object_id=statement.pk, now=now,
         before={"state": StatementState.APPROVED}, after={"state": state, "payout": payout.pk, "amount": payout.amount},
     )  # fmt: skip
+    if state == StatementState.PAID:
+        tell_statement(kind="statement_paid", statement=statement, now=now)
     return True
 
 

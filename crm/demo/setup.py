@@ -27,6 +27,9 @@ from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
 from mt4bridge.services import register_server
 from mt4bridge.types import TradingServer, UserRow
+from notifications.enums import MailTls
+from notifications.queries import mail_settings
+from notifications.services import MailSpec, save_mail_settings
 from tenancy.context import public_context
 from tenancy.models import Broker
 from tenancy.services import BrokerSpec
@@ -85,6 +88,17 @@ def fill_demo_broker(*, simulator: SimulatorAddress, domain: str, password: str,
     add_account_types(now=now)
     ibs = add_network(domain=domain, password=password, now=now)
     add_clients(gateway=gateway, ibs=ibs, domain=domain, password=password, now=now)
+    keep_mail_here(domain=domain, now=now)
+
+
+def keep_mail_here(*, domain: str, now: datetime) -> None:
+    """Let the broker's mail go into the sandbox: staff see it, nothing leaves."""
+    if mail_settings() is None:
+        spec = MailSpec(
+            host=f"mail.{domain}", port=587, tls_mode=MailTls.STARTTLS, sender_address=f"desk@{domain}",
+            is_sandbox=True,
+        )  # fmt: skip
+        save_mail_settings(spec=spec, actor=_ACTOR, now=now)
 
 
 def add_account_types(*, now: datetime) -> None:

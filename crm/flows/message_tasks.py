@@ -5,6 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
+from crm.flows.telling import tell
 from notifications.delivery import deliver, has_work
 from notifications.rendering import house_of
 from tenancy.context import current_broker, each_broker
@@ -32,3 +33,16 @@ def wake_messages(**_: Any) -> None:
 def deliver_messages(**_: Any) -> None:
     """Deliver what is due at one broker, for about half a minute at most."""
     deliver(house=house_of(current_broker()), clock=timezone.now)
+
+
+@shared_task(base=PlatformTask, name="crm.flows.message_tasks.wake_notices")
+def wake_notices(**_: Any) -> None:
+    """Ring for every broker's notices that follow from how things stand."""
+    for _broker in each_broker(reason="each broker's people are told of what waits for them"):
+        tell_notices.apply_async(expires=60)
+
+
+@shared_task(base=BrokerTask, name="crm.flows.message_tasks.tell_notices")
+def tell_notices(**_: Any) -> None:
+    """Tell one broker's IBs and staff of what waits for them."""
+    tell(now=timezone.now())

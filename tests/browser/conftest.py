@@ -14,7 +14,7 @@ from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from access.enums import UserKind
-from access.models import Role
+from access.models import Role, User
 from access.services import create_user, grant_role
 from commissions.levels.changes import place_ib
 from commissions.levels.evaluation import evaluate_period, measure_progress, next_duty
@@ -29,6 +29,11 @@ from house.keel_processes import processes
 from house.ports import free_port
 from ib.models import IB
 from mt4bridge.types import AccountState, PositionRow
+from notifications.enums import MailTls, Outcome, Outgoing
+from notifications.leasing import record, take_one
+from notifications.models import Message
+from notifications.services import MailSpec, queue_notice, save_mail_settings
+from notifications.types import Answer, Recipient
 from tests.browser.outbox import add_outbox
 from tests.browser.partners import add_partner_pages
 from tests.conftest import _use_database, get_broker
@@ -83,6 +88,7 @@ def site(
             "staff_client": f"/office/clients/{account.client_id}/",
             "account_move": f"/office/clients/accounts/{account.pk}/move/",
             **add_outbox(account, others, datetime.now(UTC)),
+            "message": f"/office/messages/{Message.objects.get(attempts=1).pk}/",
         }  # fmt: skip
         _use_database(before)
         state = tmp_path_factory.mktemp("state")
@@ -219,6 +225,7 @@ def _fill(now: datetime) -> tuple[TradingAccount, int, dict[str, str]]:
     _add_staff()
     _add_levels(book, now)
     paths = add_partner_pages(book, own, now=now)
+    _add_messages(now)
     assert held_short.pk < paid.pk
     return own, paid.pk, paths
 
@@ -254,6 +261,23 @@ def _add_levels(book: Book, now: datetime) -> None:
     assert duty
     evaluate_period(duty=duty, now=now)
     measure_progress(ladder=ladder, now=now)
+
+
+def _add_messages(now: datetime) -> None:
+    """Leave a mail that is refused for now in the history, and notices for partner and staff."""
+    for person in ("master", "dana"):
+        user = User.objects.get(email=f"{person}@example.com")
+        for number, amount in enumerate(("1,204.50", "96.00")):
+            params = {"amount": amount, "currency": "USD", "first": "2026-02-01", "last": f"2026-02-{27 + number}"}
+            to = Recipient(user_id=user.pk, name=user.name, email=user.email)
+            made = now - timedelta(hours=3 - number)
+            queue_notice(kind="statement_paid", to=to, params=params, key=f"paid:{person}:{number}", now=made)
+    spec = MailSpec(host="mail.example.com", port=587, tls_mode=MailTls.STARTTLS, sender_address="desk@example.com")
+    save_mail_settings(spec=spec, actor=SYSTEM, now=now)
+    message = take_one(Outgoing.MAIL, sender_domain="example.com", now=now)
+    assert message
+    answer = Answer(Outcome.DELAYED, "recipient_delayed", "452 4.2.2 mailbox of master@example.com is full")
+    record(message, answer, took_ms=180, now=now)
 
 
 def _add_staff() -> None:

@@ -29,6 +29,7 @@ STAFF = [
     "{plan}simulate/", "{plan}policy/", "{ib}plan/", "{ib}agreement/", "{ib}settlement/",
     "/office/statements/rules/", "/office/rates/", "{staff_statement}", "{staff_client}", "{staff_client}move/",
     "{account_move}",
+    "/office/messages/", "{message}", "/office/mail/",
 ]  # fmt: skip
 PAGES = {"": ["/sign-in/", "/nothing-here/"], "master": PARTNER, "trader": TRADER, "dana": STAFF}
 # Each theme with each language and each width, each language with each width: all pairs, in six looks of twelve. A page

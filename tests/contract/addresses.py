@@ -51,6 +51,8 @@ ADDRESSES: dict[str, Address] = {
     "set_language": public(302, method="POST"),
     "brand_css": public(404, digest="=none"),
     "manifest": public(),
+    "notices": public(302),
+    "notices_read": public(302, method="POST"),
     # A trader's own
     "portal:home": own(),
     "portal:account": own(account_id="account"),
@@ -242,4 +244,14 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:ledger_account": office("ledger.view_entry", pk="ledger_account"),
     "backoffice:journal_entry": office("ledger.view_entry", pk="journal_entry"),
     "backoffice:audit": office("access.view_audit"),
+    "backoffice:messages": office("notifications.view_message"),
+    "backoffice:message": office("notifications.view_message", pk="message"),
+    "backoffice:message_decide": action(
+        "notifications.decide_message", data={"decision": "cancel"}, also=("notifications.view_message",), pk="message"
+    ),
+    "backoffice:mail_settings": office("notifications.view_settings"),
+    "backoffice:mail_save": action("notifications.edit_settings", 422),
+    "backoffice:mail_test": action("notifications.edit_settings", 422),
+    "backoffice:sms_save": action("notifications.edit_settings", 422),
+    "backoffice:sms_test": action("notifications.edit_settings", 422),
 }

@@ -38,6 +38,9 @@ from ledger.types import AccountSpec, EntrySpec, credit, debit
 from mt4bridge.enums import DealAction, DealEntry, DealReason
 from mt4bridge.models import MtServer
 from mt4bridge.services import register_server
+from notifications.models import Message
+from notifications.services import queue_notice
+from notifications.types import Recipient
 from trading.models import Deal, DealCursor, HeldDeal, MtGroup, Symbol, TradingAccount
 from trading.operations.account_models import AccountType
 from trading.operations.enums import Purpose
@@ -62,6 +65,7 @@ class World:
         self._simulation()
         self._correction()
         self._levels()
+        self.ids["message"] = self._message()
         self._operation()
         self.ids["statement"] = self._statement(Payee.objects.get(ib=self.top)).pk
         self.ids["own_statement"] = self._statement(Payee.objects.get(client=self.client)).pk
@@ -86,6 +90,11 @@ class World:
 
     def _user(self, email: str, kind: UserKind) -> User:
         return create_user(email=email, name="Kim", kind=kind, actor=SYSTEM, now=self.now)
+
+    def _message(self) -> int:
+        to = Recipient(user_id=None, name="Kim", email="kim@example.com")
+        queue_notice(kind="test_mail", to=to, params={}, key="contract", now=self.now)
+        return Message.objects.get(key="contract").pk
 
     def _network(self) -> None:
         top = create_ib(

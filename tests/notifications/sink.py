@@ -88,7 +88,8 @@ def mail_server(*, tls: Path | None = None, tls_from_start: bool = False, sign_i
 
     def check(_server: Any, _session: Any, _envelope: Any, _mechanism: str, given: LoginPassword) -> AuthResult:
         sink.sign_ins += 1
-        return AuthResult(success=(given.login, given.password) == (USER.encode(), PASSWORD.encode()))
+        is_right = (given.login, given.password) == (USER.encode(), PASSWORD.encode())
+        return AuthResult(success=is_right, handled=is_right)  # a refusal is left to the server to say
 
     context = None
     if tls is not None:
@@ -97,7 +98,8 @@ def mail_server(*, tls: Path | None = None, tls_from_start: bool = False, sign_i
     controller = _AnyPort(
         sink, hostname="127.0.0.1", port=0, server_hostname="sink.example", enable_SMTPUTF8=False,
         ssl_context=context if tls_from_start else None, tls_context=None if tls_from_start else context,
-        authenticator=check if sign_in else None, auth_required=sign_in, auth_require_tls=tls is not None,
+        authenticator=check if sign_in else None, auth_required=sign_in and not tls_from_start,
+        auth_require_tls=not tls_from_start,
     )  # fmt: skip
     controller.start()
     sink.port = controller.port
