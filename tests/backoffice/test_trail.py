@@ -82,7 +82,7 @@ def test_trail_is_narrowed(office: Browser, trail: list[AuditEvent], query: dict
 
 def test_every_action_that_services_record_has_words() -> None:
     recorded = re.compile(r"""(?:action=f?|_audit\(|_record\([\w.]+, |_ACTION = )"([a-z0-9]+\.[a-z_]+)""")
-    rooms = ("access", "clients", "commissions", "ib", "ledger", "mt4bridge", "trading")
+    rooms = ("access", "clients", "commissions", "ib", "ledger", "mt4bridge", "notifications", "trading")
     sources = [
         path.read_text()
         for room in rooms
