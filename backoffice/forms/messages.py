@@ -35,7 +35,17 @@ class MessageFilter(forms.Form):
         return rows
 
 
-class MailForm(forms.Form):
+class Framed(forms.Form):
+    """A form whose fields look as all others of the back office."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            css = {forms.Select: "select", forms.Textarea: "textarea", forms.CheckboxInput: "checkbox checkbox-sm"}
+            field.widget.attrs.setdefault("class", css.get(type(field.widget), "input"))
+
+
+class MailForm(Framed):
     """How mail leaves. The stored password is never shown; an empty field keeps it."""
 
     host = forms.CharField(label=_("Mail server"), max_length=253)
@@ -76,13 +86,13 @@ class MailForm(forms.Form):
         return cls(initial={name: getattr(found, name) for name in names} if found else {"port": 587})
 
 
-class TestMailForm(forms.Form):
+class TestMailForm(Framed):
     """Where a test mail goes."""
 
     to_address = forms.EmailField(label=_("Send a test mail to"))
 
 
-class SmsForm(forms.Form):
+class SmsForm(Framed):
     """How SMS leave. The stored secret is never shown; an empty field keeps it."""
 
     mode = forms.ChoiceField(label=_("SMS"), choices=SmsMode.choices)
@@ -116,7 +126,7 @@ class SmsForm(forms.Form):
         return cls(prefix="sms", initial={name: getattr(found, name) for name in names} if found else {})
 
 
-class TestSmsForm(forms.Form):
+class TestSmsForm(Framed):
     """Where a test SMS goes."""
 
     to_number = forms.CharField(label=_("Send a test SMS to"), max_length=30, help_text="+44 7700 900123")
