@@ -22,7 +22,7 @@ class _Folded(Func):
     output_field = TextField()
 
 
-class _Like(Lookup):  # type: ignore[type-arg]
+class _Like(Lookup):
     """LIKE with a pattern that the caller has escaped."""
 
     lookup_name = "like"

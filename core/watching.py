@@ -38,7 +38,7 @@ def watched(kind: str) -> list[int]:
         found = _valkey().zrangebyscore(_key(kind), time.time(), "+inf", start=0, num=_MOST)
     except redis.RedisError:
         return []
-    return [int(pk) for pk in found]
+    return [int(str(pk, "ascii") if isinstance(pk, bytes) else str(pk)) for pk in found]
 
 
 def _key(kind: str) -> str:

@@ -131,7 +131,8 @@ def deals_per_minute(sync: ServerSync | None, now: datetime) -> int:
     if sync is None:
         return 0
     first = int(now.timestamp()) // 60 - RATE_MINUTES
-    return -(-sum(count for minute, count in sync.minutes if minute > first) // RATE_MINUTES)
+    recent: int = sum(count for minute, count in sync.minutes if minute > first)
+    return -(-recent // RATE_MINUTES)
 
 
 def runs_of(server_id: int, *, limit: int = 20) -> list[SyncRun]:

@@ -62,8 +62,8 @@ def correct_at_random(random: Random, asking: Actor, deciding: Actor, *, start: 
 @pytest.mark.parametrize(
     ("start", "now", "examples"),
     [
-        pytest.param(START, NOW, 12, id="plain"),
-        pytest.param(LAST_HOUR, LATER, 10, id="tiers and CPA"),
+        pytest.param(START, NOW, 7, id="plain"),
+        pytest.param(LAST_HOUR, LATER, 6, id="tiers and CPA"),
         pytest.param(LAST_HOUR, LATER, 300, id="tiers and CPA, long", marks=pytest.mark.soak),
     ],
 )
