@@ -36,6 +36,8 @@ ACTIONS: dict[str, Promise] = {
     "ib.move_account": gettext_lazy("Move a single trading account to another IB"),
     "ib.move_client": gettext_lazy("Move a client to another IB"),
     "ib.place_clients": gettext_lazy("Place many clients at once"),
+    "mt4bridge.confirm_upload": gettext_lazy("Confirm an uploaded history"),
+    "mt4bridge.discard_upload": gettext_lazy("Discard an uploaded history"),
     "mt4bridge.register_server": gettext_lazy("Connect an MT server"),
     "mt4bridge.test_server": gettext_lazy("Test the connection to an MT server"),
     "trading.book_operation": gettext_lazy("Book a balance operation on an MT account"),

@@ -25,6 +25,7 @@ from backoffice.views import (
     settlement_rules,
     simulations,
     statements,
+    uploads,
     why,
 )
 
@@ -49,6 +50,10 @@ urlpatterns = [
     path("servers/<int:pk>/switch/", servers.server_switch, name="server_switch"),
     path("rates/", rates.rate_list, name="rates"),
     path("rates/publish/", rates.rate_publish, name="rate_publish"),
+    path("servers/<int:pk>/files/", uploads.upload_add, name="upload_add"),
+    path("uploads/<int:pk>/", uploads.upload_page, name="upload"),
+    path("uploads/<int:pk>/confirm/", uploads.upload_confirm, name="upload_confirm"),
+    path("uploads/<int:pk>/discard/", uploads.upload_discard, name="upload_discard"),
     path("approvals/", approvals.approval_list, name="approvals"),
     path("approvals/<int:pk>/", approvals.approval_decide, name="approval_decide"),
     path("clients/", clients.client_list, name="clients"),

@@ -84,3 +84,18 @@ class TlsMode(models.TextChoices):
     CA = "ca", _("Certificate authority")
     PIN = "pin", _("Pinned certificate")
     OFF = "off", _("Not checked")
+
+
+class UploadState(models.TextChoices):
+    """What became of an uploaded history."""
+
+    PENDING = "pending", _("To be looked at")
+    CONFIRMED = "confirmed", _("Confirmed, is being recorded")
+    TAKEN = "taken", _("Recorded")
+    DISCARDED = "discarded", _("Discarded")
+
+
+UPLOAD_MOVES: dict[str, frozenset[str]] = {
+    UploadState.PENDING: frozenset({UploadState.CONFIRMED, UploadState.DISCARDED}),
+    UploadState.CONFIRMED: frozenset({UploadState.TAKEN}),
+}

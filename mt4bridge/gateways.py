@@ -14,6 +14,7 @@ from core.money import minor_digits
 from mt4bridge.clock import ServerClock
 from mt4bridge.enums import Platform, ServerKind
 from mt4bridge.errors import UnsupportedServer
+from mt4bridge.file_server import FileServer
 from mt4bridge.httpbridge.adapter import HttpBridgeServer
 from mt4bridge.mirror.database import MirrorDatabase, MirrorPlace
 from mt4bridge.mirror.mt4 import Mt4Mirror
@@ -114,6 +115,7 @@ _ADAPTERS: dict[str, Callable[[MtServer], Gateway]] = {
     ServerKind.WEBAPI.value: _web_api,
     ServerKind.HTTPBRIDGE.value: _http_bridge,
     ServerKind.MIRROR.value: _mirror,
+    ServerKind.FILES.value: FileServer,
 }
 
 

@@ -1,4 +1,4 @@
-"""The MT servers of a broker: where they are, how to sign in, what clock they keep, how the last talk went."""
+"""The MT servers of a broker, how to reach them and how the last talk went; and the files that stand in for some."""
 
 import uuid
 from typing import ClassVar
@@ -7,7 +7,8 @@ from django.db import connection, models
 from django.db.models import Q
 
 from core.crypto import seal, unseal
-from mt4bridge.enums import Platform, ServerKind, TlsMode
+from core.types import DbAccess
+from mt4bridge.enums import Platform, ServerKind, TlsMode, UploadState
 
 
 class MtServer(models.Model):
@@ -56,3 +57,74 @@ class MtServer(models.Model):
     def _place(self) -> tuple[str, str, str, str]:
         schema: str = connection.schema_name  # type: ignore[attr-defined]  # django-tenants adds it
         return (schema, "mt_server", "manager_password", str(self.uuid))
+
+
+class HistoryUpload(models.Model):
+    """A history file of one account, as it was handed over. It counts once somebody confirmed it."""
+
+    server = models.ForeignKey(MtServer, on_delete=models.PROTECT, related_name="uploads")
+    sha256 = models.CharField(max_length=64)
+    file_name = models.CharField(max_length=120)  # as the browser said, for people alone
+    content = models.BinaryField()  # the file itself: what was recorded can always be compared with it
+    kind = models.CharField(max_length=20)  # histories.types.HistoryKind
+    login = models.BigIntegerField()
+    currency = models.CharField(max_length=8)
+    rank = models.BigIntegerField()  # when the file was printed, in seconds; of two the later one knows better
+    facts = models.JSONField(default=dict)  # name, leverage, totals and the file's differences, texts by name
+    state = models.CharField(max_length=10, choices=UploadState.choices, default=UploadState.PENDING)
+    uploaded_by = models.CharField(max_length=200)
+    uploaded_at = models.DateTimeField()
+    first_at = models.DateTimeField(null=True)  # its first deal, UTC; null: it has none
+    last_at = models.DateTimeField(null=True)
+    taken_at = models.DateTimeField(null=True)
+    outcome = models.JSONField(default=dict)  # counts by name, once it is recorded
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="history_upload_once", fields=["server", "sha256"], condition=~Q(state="discarded")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} #{self.pk}"
+
+
+class FileDeal(models.Model):
+    """A deal in the book of a server that only files speak for: what the confirmed files say together."""
+
+    db_access = DbAccess.FULL
+
+    server = models.ForeignKey(MtServer, on_delete=models.PROTECT, related_name="file_deals", db_index=False)
+    upload = models.ForeignKey(HistoryUpload, on_delete=models.PROTECT, related_name="deals")
+    ticket = models.BigIntegerField()
+    leg = models.SmallIntegerField(default=0)
+    login = models.BigIntegerField()
+    rank = models.BigIntegerField()  # of its ticket: a closed one beats an open one, then the later file
+    deal_at = models.DateTimeField()  # of a row that cannot be understood: of the file's last deal
+    row = models.JSONField()  # types.DealRow or types.BadRow by field names
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="file_deal_once", fields=["server", "ticket", "leg"]),
+        ]
+        indexes: ClassVar = [models.Index(name="file_deal_by_time", fields=["server", "deal_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.ticket}/{self.leg}"
+
+
+class FileSymbol(models.Model):
+    """What staff said of a symbol that a file trades in: files know no contract sizes."""
+
+    server = models.ForeignKey(MtServer, on_delete=models.PROTECT, related_name="file_symbols")
+    name = models.CharField(max_length=32)
+    digits = models.PositiveSmallIntegerField()
+    contract_size_e8 = models.BigIntegerField()  # 1e-8 units of the base per lot
+    quote_currency = models.CharField(max_length=8)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(name="file_symbol_once", fields=["server", "name"])]
+
+    def __str__(self) -> str:
+        return self.name

@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from access.types import Actor
 from mt4bridge.errors import BY_CODE, BridgeError, SignInRefused
-from mt4bridge.models import MtServer
+from mt4bridge.models import HistoryUpload, MtServer
 
 FIRST_WAIT = timedelta(seconds=2)
 FIRST_WAIT_LOCKED_OUT = timedelta(seconds=15)
@@ -25,6 +25,12 @@ _LOCKED_OUT = frozenset(
 def servers_visible_to(actor: Actor) -> QuerySet[MtServer]:
     """Return the MT servers that the actor may see."""
     rows = MtServer.objects.all()
+    return rows if actor.sees_all and actor.has("mt4bridge.view_server") else rows.none()
+
+
+def uploads_visible_to(actor: Actor) -> QuerySet[HistoryUpload]:
+    """Return the uploaded histories that the actor may see."""
+    rows = HistoryUpload.objects.select_related("server")
     return rows if actor.sees_all and actor.has("mt4bridge.view_server") else rows.none()
 
 

@@ -190,6 +190,13 @@ def rescan(*, server: MtServer, gateway: TradingServer, since: datetime, now: da
     return outcome
 
 
+def read_period(
+    *, server: MtServer, gateway: TradingServer, since: datetime, until: datetime, outcome: WalkOutcome, now: datetime
+) -> None:
+    """Record a past period, whole, without judging it: the round that follows does."""
+    _read_window(server, gateway, Window(since=since, until=until, read_to=until), outcome=outcome, now=now)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A period to read whole: [since, read_to); the cursor moves to `until`."""

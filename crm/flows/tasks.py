@@ -14,7 +14,7 @@ from django.utils import timezone
 from access.services import expire_approvals, sweep_sign_in_attempts
 from commissions.settlement.round import settle_round
 from core import jobs
-from crm.flows import account_flow, comparing_flow, deal_flow, level_flow, proof_flow
+from crm.flows import account_flow, comparing_flow, deal_flow, level_flow, proof_flow, upload_flow
 from ib.queries import verify_network
 from ledger.verify import verify_ledger
 from mt4bridge.errors import BridgeError, RoundFailed
@@ -214,6 +214,7 @@ def _failed(error: Exception, reference: str) -> RoundFailed:
 def _follow(*, server: MtServer, gateway: TradingServer, **_: Any) -> None:
     """Walk again and again while deals come in: their judgement does not wait for the clock's next ring."""
     account_flow.introduce(server=server, gateway=gateway, now=timezone.now())
+    upload_flow.take_uploads(server=server, gateway=gateway, now=timezone.now())
     stop_at = time.monotonic() + FOLLOW_S
     while deal_flow.walk(server=server, gateway=gateway, now=timezone.now()).new:
         if time.monotonic() + PAUSE_S >= stop_at:

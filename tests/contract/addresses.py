@@ -107,6 +107,10 @@ ADDRESSES: dict[str, Address] = {
         data={"base": "EUR", "quote": "USD", "rate": "1.1", "reason": "ECB"},
         also=("trading.view_rate",),
     ),
+    "backoffice:upload_add": office("mt4bridge.upload_history", also=("mt4bridge.view_server",), pk="file_server"),
+    "backoffice:upload": office("mt4bridge.view_server", pk="upload"),
+    "backoffice:upload_confirm": action("mt4bridge.upload_history", also=("mt4bridge.view_server",), pk="upload"),
+    "backoffice:upload_discard": action("mt4bridge.upload_history", also=("mt4bridge.view_server",), pk="upload"),
     "backoffice:approvals": office("backoffice.view_overview"),
     "backoffice:approval_decide": action(
         "backoffice.view_overview",

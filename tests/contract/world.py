@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from django.db import connection
@@ -35,9 +36,12 @@ from ib.services import create_ib, move_account, move_client
 from ledger.enums import AccountKind, EntryKind, OwnerType
 from ledger.services import ensure_accounts, post_entry
 from ledger.types import AccountSpec, EntrySpec, credit, debit
-from mt4bridge.enums import DealAction, DealEntry, DealReason
+from mt4bridge.enums import DealAction, DealEntry, DealReason, ServerKind
 from mt4bridge.models import MtServer
-from mt4bridge.services import register_server
+from mt4bridge.server_settings import ServerSettings
+from mt4bridge.services import add_server, register_server
+from mt4bridge.types import SymbolRow
+from mt4bridge.uploads import confirm_upload, store_upload
 from notifications.models import Message
 from notifications.services import queue_notice
 from notifications.types import Recipient
@@ -49,6 +53,7 @@ from trading.operations.planning import OperationSpec, plan_operation
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 SYSTEM = Actor.system("contract test")
+SMALL_CSV = Path(__file__).parent.parent / "mt4bridge" / "files" / "small_deals.csv"
 
 
 class World:
@@ -123,6 +128,7 @@ class World:
             actor=SYSTEM, now=self.now,
         )  # fmt: skip
         self.ids["server"] = server.pk
+        self._files()
         self.server = server
         DealCursor.objects.create(server=server)
         group = MtGroup.objects.create(server=server, name="standard", currency="USD", lot_factor=1)
@@ -138,6 +144,17 @@ class World:
             server=server, ticket=9, login=7, reason="unknown_login", payload={}, held_at=self.now
         )
         self.ids |= {"mt_group": group.pk, "symbol": symbol.pk, "account": account.pk, "deal": deal.pk, "held": held.pk}
+
+    def _files(self) -> None:
+        settings = ServerSettings(name="Files", kind=ServerKind.FILES, history_from=LONG_AGO)
+        server = add_server(settings=settings, manager_password="", actor=SYSTEM, now=self.now)
+        upload = store_upload(
+            server=server, content=SMALL_CSV.read_bytes(), file_name="small.csv", login=7, currency="USD", actor=SYSTEM,
+            now=self.now,
+        )  # fmt: skip
+        symbols = [SymbolRow("EURUSD", "", 100_000 * 10**8, 5, "EUR", "USD")]
+        confirm_upload(upload=upload, symbols=symbols, actor=SYSTEM, now=self.now)
+        self.ids |= {"file_server": server.pk, "upload": upload.pk}
 
     def _deal(self, server: MtServer, account: TradingAccount, symbol: Symbol) -> Deal:
         return Deal.objects.create(
