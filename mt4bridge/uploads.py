@@ -134,7 +134,7 @@ def confirm_upload(
             },
         )  # fmt: skip
     winners = winning_rows(server_id=row.server_id, rows=read.rows, rank=row.rank)
-    tickets = {each.ticket for each in winners}
+    tickets = {each.ticket for each in winners if each.ticket}
     FileDeal.objects.filter(server=row.server, ticket__in=tickets).delete()
     ranks = _ranks(winners, row.rank)
     FileDeal.objects.bulk_create(
@@ -161,11 +161,11 @@ def discard_upload(*, upload: HistoryUpload, actor: Actor, now: datetime) -> His
 
     :raises UploadMoved: it counts already."""
     row = _locked(upload, UploadState.DISCARDED)
-    row.state = UploadState.DISCARDED
+    row.state = UploadState.DISCARDED.value
     row.content = b""
     row.save(update_fields=["state", "content"])
-    before, after = {"state": UploadState.PENDING.value}, {"state": UploadState.DISCARDED.value}
-    _audit("mt4bridge.discard_upload", row, before, after, actor, now)
+    before: dict[str, object] = {"state": UploadState.PENDING.value}
+    _audit("mt4bridge.discard_upload", row, before, {"state": row.state}, actor, now)
     return row
 
 
