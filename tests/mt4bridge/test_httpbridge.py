@@ -268,8 +268,8 @@ def test_an_operation_that_arrives_after_it_was_given_up_is_not_booked(bridge: F
 
 def test_a_bridge_that_is_gone_after_a_write_leaves_it_unknown(bridge: FakeBridge) -> None:
     server, token = bridge.server(read_seconds=0.5), next(TOKENS)
-    bridge.control("/sim/faults", on="write_unanswered/1,impostor/2")  # the answer about the operation is not believed
     server.ping()
+    bridge.control("/sim/faults", on="write_unanswered/1,impostor/1")  # the answer about the operation is not believed
 
     with pytest.raises(OutcomeUnknown, match="/balance"):
         server.change_balance(login=LOGIN, kind=2, amount=Decimal(3), token=token)
