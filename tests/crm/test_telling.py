@@ -88,7 +88,7 @@ def test_an_ib_is_told_once_of_a_plan_that_waits(world: World) -> None:
 
 def test_staff_are_told_of_held_deals_and_stopped_rounds_once_an_hour(world: World) -> None:
     give_rights(["trading.release_held_deal", "mt4bridge.edit_server"])
-    server = MtServer.objects.get()
+    server = MtServer.objects.get(name="Live")
     note_error(server=server, error=RoundFailed(kind="X", place="y.py:1", reference="r"), now=world.now)
     hour = world.now.replace(minute=0)
     HeldDeal.objects.update(held_at=hour + timedelta(minutes=30))
