@@ -4,7 +4,7 @@ Plain: every symbol pays per lot in USD. Mixed: each symbol group has another ba
 symbols quoted in USD, EUR or JPY, plans have a second version from noon on, and a part of the positions is closed by
 halves."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ from ib.types import IbSpec
 from mt4bridge.enums import DealEntry
 from mt4bridge.models import MtServer
 from trading.models import Deal, MtGroup, Symbol, SymbolGroup, TradingAccount
-from trading.recording import COPY_COLUMNS, pack
+from trading.recording import COPY_COLUMNS, Revision, pack_rows
 from trading.services import publish_fx_rate
 from trading.types import DealContent, DealKey
 
@@ -219,12 +219,11 @@ def _deals(server_id: int, accounts: list[TradingAccount], symbols: list[Symbol]
     for entry in (DealEntry.IN, DealEntry.OUT):
         for start in range(0, len(trades), _CHUNK):
             chunk = trades[start : start + _CHUNK]
-            _store(
-                pack(server_id=server_id, revision=0, deleted=False, recorded_at=DAY, **t.deal(entry)) for t in chunk
-            )
+            _store(server_id, [trade.deal(entry) for trade in chunk])
 
 
-def _store(rows: Iterable[bytes]) -> None:
+def _store(server_id: int, revisions: Sequence[Revision]) -> None:
+    rows = pack_rows(server_id=server_id, revisions=revisions, recorded_at=DAY)
     copying.copy_whole_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=rows)
 
 
@@ -240,7 +239,7 @@ class _Trade:
         self.price = random.randrange(50_000, 200_000) * 1_000
         self.profit = random.randrange(10**6) * 10_000
 
-    def deal(self, entry: DealEntry) -> dict[str, Any]:
+    def deal(self, entry: DealEntry) -> Revision:
         opens = entry == DealEntry.IN
         bid = self.price if self.quoted else None
         content = DealContent(
@@ -250,7 +249,7 @@ class _Trade:
             0, -(self.number % 700 + 1) * 1_000_000, 0,
             DAY + timedelta(days=-1 if opens else 0, microseconds=self.at_us), "",
         )  # fmt: skip
-        return {"key": DealKey(2 * self.number + 1 + (not opens), 0), "content": content}
+        return Revision(DealKey(2 * self.number + 1 + (not opens), 0), 0, False, content)
 
 
 def edit_closings(server_id: int, size: Size, *, every: int) -> int:
@@ -266,7 +265,7 @@ def edit_closings(server_id: int, size: Size, *, every: int) -> int:
                 deal.profit_e8, 0, deal.commission_e8 // 2, 0, deal.deal_at, "",
             )  # fmt: skip
             key = DealKey(deal.ticket, 0)
-            rows.append(pack(server_id=server_id, key=key, revision=1, deleted=False, content=content, recorded_at=DAY))
-        _store(rows)
+            rows.append(Revision(key, 1, False, content))
+        _store(server_id, rows)
         count += len(rows)
     return count

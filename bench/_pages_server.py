@@ -60,13 +60,14 @@ def _deal(number: int, accounts: int) -> SimDeal:
     pair, closes = divmod(number, 2)
     chance = random.Random(pair)
     login, lots = FIRST_LOGIN + chance.randrange(accounts), chance.randrange(1, 300) * 1_000_000
-    opened = Decimal(chance.randrange(50_000, 200_000)).scaleb(-5)
+    which = chance.randrange(len(SYMBOLS))
+    opened = Decimal(60_000 + 5_000 * which + chance.randrange(2_000)).scaleb(-5)  # a market of two cents, as in weeks
     price = opened + Decimal(chance.randrange(-400, 400) * closes).scaleb(-5)
     profit = (price - opened) * lots / 1000 if closes else Decimal(0)
     return SimDeal(
         ticket=FIRST_TICKET + number, login=login, time_ms=START_MS + number * STEP_MS,
         action=pair % 2 if not closes else 1 - pair % 2, entry=closes, reason=chance.choice((0, 1, 16, 17)),
-        order=FIRST_TICKET + number, position=FIRST_TICKET + pair * 2, symbol=SYMBOLS[chance.randrange(len(SYMBOLS))],
+        order=FIRST_TICKET + number, position=FIRST_TICKET + pair * 2, symbol=SYMBOLS[which],
         digits=5, contract_size=Decimal(100_000), volume_e8=lots, closed_e8=lots * closes, price=price,
         price_position=opened * closes, bid=price - Decimal("0.00002"), ask=price, profit=round(profit, 2),
         swap=Decimal(chance.randrange(-300, 20) * closes).scaleb(-2), commission=Decimal(-lots).scaleb(-8) * 3,

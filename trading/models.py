@@ -110,13 +110,21 @@ class Deal(models.Model):
 
     db_access = DbAccess.APPEND
 
-    server = models.ForeignKey("mt4bridge.MtServer", on_delete=models.PROTECT, related_name="deals", db_index=False)
+    # Server, account and symbol are checked for all rows of a statement at once (migration 0005): a foreign key would
+    # ask three times for each row, which costs more than storing it.
+    server = models.ForeignKey(
+        "mt4bridge.MtServer", on_delete=models.PROTECT, related_name="deals", db_index=False, db_constraint=False
+    )
     ticket = models.BigIntegerField()
     leg = models.SmallIntegerField(default=0)  # 0: MT5 deal, or the opening of an MT4 ticket; 1: its closing
     revision = models.SmallIntegerField(default=0)
     deleted = models.BooleanField(default=False)
-    account = models.ForeignKey(TradingAccount, on_delete=models.PROTECT, related_name="deals", db_index=False)
-    symbol = models.ForeignKey(Symbol, on_delete=models.PROTECT, null=True, related_name="deals", db_index=False)
+    account = models.ForeignKey(
+        TradingAccount, on_delete=models.PROTECT, related_name="deals", db_index=False, db_constraint=False
+    )
+    symbol = models.ForeignKey(
+        Symbol, on_delete=models.PROTECT, null=True, related_name="deals", db_index=False, db_constraint=False
+    )
     action = models.SmallIntegerField(choices=DealAction.choices)
     entry = models.SmallIntegerField(choices=DealEntry.choices)
     reason = models.SmallIntegerField(choices=DealReason.choices)

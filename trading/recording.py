@@ -1,13 +1,13 @@
 """Turn rows of the bridge into revisions of deals: resolve names, compare with the store, pack for COPY."""
 
 import logging
-import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from django.db.models import Max
 
 from core.money import MAX_E8
@@ -20,6 +20,7 @@ from trading.types import DealContent, DealKey, Stored
 logger = logging.getLogger(__name__)
 _CONTENT = DealContent._fields
 COMMENT_LENGTH = 64
+_new = tuple.__new__  # a named tuple without its Python constructor: half the time
 COPY_COLUMNS = (
     "server_id", "ticket", "leg", "revision", "deleted", "account_id", "symbol_id", "action", "entry", "reason",
     "position", "position_by", "mt_order", "volume_e8", "volume_closed_e8", "price_e8", "bid_e8", "ask_e8",
@@ -113,11 +114,11 @@ def sort_rows(rows: Iterable[DealRow | BadRow], names: Names) -> Sorted:
         key = DealKey(ticket, leg)
         if held:
             held.pop(key, None)
-        deals[key] = DealContent(
+        deals[key] = _new(DealContent, (
             account_id, known[0] if known else None, action, entry, reason, position, position_by, order, volume,
             closed if entry else 0, price, bid, ask, size, digits, profit, swap, commission, fee, deal_at,
             comment if len(comment) <= COMMENT_LENGTH else comment[:COMMENT_LENGTH],
-        )  # fmt: skip
+        ))  # fmt: skip
     return result
 
 
@@ -167,49 +168,81 @@ def load_stored(*, server_id: int, tickets: Collection[int]) -> dict[DealKey, St
     return found
 
 
+class Revision(NamedTuple):
+    """A row of trading_deal to store."""
+
+    key: DealKey
+    revision: int
+    deleted: bool
+    content: DealContent
+
+
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # from which PostgreSQL counts
-_INT8_FIELD, _NULL_FIELD = "iq", "i"
+_DAY_US, _SECOND_US = 86_400_000_000, 1_000_000
+_KINDS = {"leg": "i2", "revision": "i2", "deleted": "i1", "action": "i2", "entry": "i2", "reason": "i2", "digits": "i2"}
+_FIXED = COPY_COLUMNS[:-1]  # all but the comment have one width
+_NULLABLE = ("symbol_id", "bid_e8", "ask_e8")
+_Shape = tuple[bool, bool, bool]  # which of symbol, bid and ask are there
 
 
-def _row_format(*, symbol: bool, bid: bool, ask: bool) -> struct.Struct:
-    """Return the binary layout of a row up to its comment: each field is its length and its value, a null length -1."""
-
-    def field_of(present: bool) -> str:
-        return _INT8_FIELD if present else _NULL_FIELD
-
-    head = "h" + "iqiqihihi?iq" + field_of(symbol) + "ihihih" + "iq" * 6 + field_of(bid) + field_of(ask)
-    return struct.Struct("!" + head + "iqih" + "iq" * 6 + "i")
-
-
-_ROW_FORMATS = {
-    shape: _row_format(symbol=shape[0], bid=shape[1], ask=shape[2]) for shape in product((False, True), repeat=3)
-}
+def _layout(shape: _Shape) -> np.dtype[np.void]:
+    """Return a row up to its comment as binary COPY has it: a count of fields, then length and value of each."""
+    absent = {name for name, there in zip(_NULLABLE, shape, strict=True) if not there}
+    fields = [("_count", ">i2")]
+    for name in _FIXED:
+        fields.append((f"_{name}", ">i4"))
+        if name not in absent:
+            fields.append((name, f">{_KINDS.get(name, 'i8')}"))
+    return np.dtype([*fields, ("_comment", ">i4")])
 
 
-def pack(
-    *, server_id: int, key: DealKey, revision: int, deleted: bool, content: DealContent, recorded_at: datetime
-) -> bytes:
-    """Return one row of trading_deal in COPY's binary form, with its count of fields, in the order of COPY_COLUMNS."""
-    (
-        account, symbol, action, entry, reason, position, position_by, order, volume, closed, price, bid, ask, size,
-        digits, profit, swap, commission, fee, deal_at, comment,
-    ) = content  # fmt: skip
-    since = deal_at - _EPOCH
-    at_us = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    since = recorded_at - _EPOCH
-    recorded_us = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    raw = comment.encode()
-    row_format = _ROW_FORMATS[symbol is not None, bid is not None, ask is not None]
-    optional = [
-        (-1,) if symbol is None else (8, symbol),
-        *(((-1,) if bid is None else (8, bid)), ((-1,) if ask is None else (8, ask))),
+_LAYOUTS = {shape: _layout(shape) for shape in product((False, True), repeat=3)}
+
+
+def pack_rows(*, server_id: int, revisions: Sequence[Revision], recorded_at: datetime) -> Iterator[bytes]:
+    """Yield rows of trading_deal in COPY's binary form, each with its count of fields, in the order given."""
+    shapes = [
+        (c.symbol_id is not None, c.bid_e8 is not None, c.ask_e8 is not None) for _key, _rev, _deleted, c in revisions
     ]
-    return (
-        row_format.pack(
-            len(COPY_COLUMNS), 8, server_id, 8, key[0], 2, key[1], 2, revision, 1, deleted, 8, account, *optional[0],
-            2, action, 2, entry, 2, reason, 8, position, 8, position_by, 8, order, 8, volume, 8, closed, 8, price,
-            *optional[1], *optional[2], 8, size, 2, digits, 8, profit, 8, swap, 8, commission, 8, fee, 8, at_us,
-            8, recorded_us, len(raw),
-        )
-        + raw
-    )  # fmt: skip
+    comments = [revision.content.comment.encode() for revision in revisions]
+    if len(set(shapes)) == 1 and not any(comments):
+        yield _packed(server_id, revisions, comments, recorded_at, shapes[0])
+        return
+    rows = [b""] * len(revisions)
+    for shape in set(shapes):
+        places = [place for place, each in enumerate(shapes) if each == shape]
+        mine = [comments[place] for place in places]
+        raw = _packed(server_id, [revisions[place] for place in places], mine, recorded_at, shape)
+        width = _LAYOUTS[shape].itemsize
+        for number, place in enumerate(places):
+            rows[place] = raw[number * width : (number + 1) * width] + mine[number]
+    yield from rows
+
+
+def _packed(
+    server_id: int, revisions: Sequence[Revision], comments: Sequence[bytes], recorded_at: datetime, shape: _Shape
+) -> bytes:
+    """Return rows of one shape, each up to its comment."""
+    keys, numbers, deleted, contents = zip(*revisions, strict=True)
+    tickets, legs = zip(*keys, strict=True)
+    columns = dict(zip(_CONTENT, zip(*contents, strict=True), strict=True))
+    columns |= {"ticket": tickets, "leg": legs, "revision": numbers, "deleted": deleted}
+    columns["deal_at"] = tuple(map(_since_epoch, columns["deal_at"]))
+    layout = _LAYOUTS[shape]
+    block = np.empty(len(revisions), dtype=layout)
+    block["_count"], block["_comment"] = len(COPY_COLUMNS), [len(comment) for comment in comments]
+    block["_server_id"], block["server_id"] = 8, server_id
+    block["_recorded_at"], block["recorded_at"] = 8, _since_epoch(recorded_at)
+    for name in _FIXED:
+        if name in columns:
+            there = name in layout.names
+            block[f"_{name}"] = layout[name].itemsize if there else -1
+            if there:
+                block[name] = columns[name]
+    return block.tobytes()
+
+
+def _since_epoch(at: datetime) -> int:
+    """Return microseconds since PostgreSQL's epoch."""
+    since = at - _EPOCH
+    return since.days * _DAY_US + since.seconds * _SECOND_US + since.microseconds

@@ -14,7 +14,7 @@ from mt4bridge.types import BadRow, DealRow
 from trading.cursor import lock_cursor
 from trading.errors import LotFactorInvalid, LotFactorIsSet, SymbolIsClassified
 from trading.models import Deal, DealCursor, FxRate, HeldDeal, MtGroup, Symbol, SymbolGroup
-from trading.recording import COPY_COLUMNS, Held, Names, Sorted, load_names, load_stored, pack, sort_rows
+from trading.recording import COPY_COLUMNS, Held, Names, Revision, Sorted, load_names, load_stored, pack_rows, sort_rows
 from trading.types import DealContent, DealKey, RecordOutcome, Stored
 
 
@@ -40,53 +40,40 @@ def record_deals(*, server_id: int, version: int, reading: Reading, now: datetim
     names = load_names(server_id=server_id, rows=reading.rows, names=reading.names)
     found = sort_rows(reading.rows, names)
     stored = load_stored(server_id=server_id, tickets={key.ticket for key in (*found.deals, *reading.gone)})
-    new, revised, packed = _changes(server_id, found, stored, now)
-    gone = _deletions(server_id, reading.gone, stored, now)
-    if packed or gone:
-        copying.copy_whole_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=[*packed, *gone])
+    new, revised, changes = _changes(found, stored)
+    gone = _deletions(reading.gone, stored)
+    if changes or gone:
+        packed = pack_rows(server_id=server_id, revisions=[*changes, *gone], recorded_at=now)
+        copying.copy_whole_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=packed)
     held = _keep_held(server_id, found, now)
     _move(cursor, reading, new=new, now=now)
     return RecordOutcome(new=new, revised=revised, deleted=len(gone), held=held, version=cursor.version)
 
 
-def _changes(
-    server_id: int, found: Sorted, stored: Mapping[DealKey, Stored], now: datetime
-) -> tuple[int, int, list[bytes]]:
-    """Return (new deals, revised deals, packed rows), in the order (deal time, ticket, leg)."""
-    packed, new = [], 0
-    for key, content in sorted(found.deals.items(), key=_time_and_ticket):
-        before = stored.get(key) if stored else None
+def _changes(found: Sorted, stored: Mapping[DealKey, Stored]) -> tuple[int, int, list[Revision]]:
+    """Return (new deals, revised deals, revisions), in the order (deal time, ticket, leg)."""
+    in_order = sorted(found.deals.items(), key=_time_and_ticket)
+    if not stored:
+        return len(in_order), 0, [Revision(key, 0, False, content) for key, content in in_order]
+    changes, new = [], 0
+    for key, content in in_order:
+        before = stored.get(key)
         if before and not before.deleted and before.content == content:
             continue
-        revision = before.revision + 1 if before else 0
         new += before is None
-        packed.append(
-            pack(server_id=server_id, key=key, revision=revision, deleted=False, content=content, recorded_at=now)
-        )
-    return new, len(packed) - new, packed
+        changes.append(Revision(key, before.revision + 1 if before else 0, False, content))
+    return new, len(changes) - new, changes
 
 
-def _time_and_ticket(item: tuple[DealKey, DealContent]) -> tuple[datetime, int, int]:
+def _time_and_ticket(item: tuple[DealKey, DealContent]) -> tuple[datetime, DealKey]:
     key, content = item
-    return content.deal_at, key.ticket, key.leg
+    return content.deal_at, key
 
 
-def _deletions(
-    server_id: int, gone: Collection[DealKey], stored: Mapping[DealKey, Stored], now: datetime
-) -> list[bytes]:
+def _deletions(gone: Collection[DealKey], stored: Mapping[DealKey, Stored]) -> list[Revision]:
     """Return a deleting revision for each stored deal that the server no longer has."""
     live = ((key, stored[key]) for key in sorted(gone) if key in stored and not stored[key].deleted)
-    return [
-        pack(
-            server_id=server_id,
-            key=key,
-            revision=before.revision + 1,
-            deleted=True,
-            content=before.content,
-            recorded_at=now,
-        )
-        for key, before in live
-    ]
+    return [Revision(key, before.revision + 1, True, before.content) for key, before in live]
 
 
 def _keep_held(server_id: int, found: Sorted, now: datetime) -> int:

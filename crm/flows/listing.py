@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -74,7 +74,7 @@ def differing_logins(*, server_id: int, listing: Listing, until: datetime, ticke
     """Return the accounts of which store and server do not have the same number and sums of deals in the slice.
 
     `tickets`: their sets of tickets must be the same too."""
-    params = {"server": server_id, "since": listing.since, "until": until, "tickets": tickets}
+    params: dict[str, Any] = {"server": server_id, "since": listing.since, "until": until, "tickets": tickets}
     with connection.cursor() as cursor:
         cursor.execute(_STORED, params)
         stored = {row[0]: (Sums(*map(int, row[1:7])), row[7]) for row in cursor.fetchall()}
@@ -102,7 +102,7 @@ class StoredDeal(NamedTuple):
 
 def stored_deals(*, server_id: int, login: int, since: datetime, until: datetime) -> dict[DealKey, StoredDeal]:
     """Return the live deals of one account in the slice."""
-    params = {"server": server_id, "login": login, "since": since, "until": until}
+    params: dict[str, Any] = {"server": server_id, "login": login, "since": since, "until": until}
     with connection.cursor() as cursor:
         cursor.execute(_STORED_DEALS, params)
         rows = cursor.fetchall()
