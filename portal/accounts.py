@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from access.decorators import ActorRequest, requires_client
 from commissions.shares import shares_of
+from trading.live import STALE_AFTER, watch_accounts
 from trading.queries import AccountStanding, account_standing, account_standings, accounts_visible_to, closed_trades
 from ui.fragments import is_fragment
 
@@ -19,16 +20,20 @@ TRADES_PER_PAGE = 25
 @requires_client
 @require_safe
 def home(request: ActorRequest) -> HttpResponse:
-    """Show the accounts as cards and everything that is open now."""
+    """Show the accounts as cards and everything that is open now; the page asks again every few seconds."""
     standings = account_standings(accounts_visible_to(request.actor))
+    watch_accounts(standing.pk for standing in standings)
+    now = timezone.now()
     context = {
         "nav": "accounts",
-        "now": timezone.now(),
+        "now": now,
+        "stale_before": now - STALE_AFTER,
         "standings": standings,
         "totals": equity_totals(standings),
         "positions": [position for standing in standings for position in standing.positions],
     }
-    return render(request, "portal/accounts/home.html", context)
+    name = "_standings.html" if is_fragment(request) else "home.html"
+    return render(request, f"portal/accounts/{name}", context)
 
 
 @requires_client
@@ -36,6 +41,11 @@ def home(request: ActorRequest) -> HttpResponse:
 def account(request: ActorRequest, account_id: int) -> HttpResponse:
     """Show one account with its closed trades, a page at a time."""
     trading_account = get_object_or_404(accounts_visible_to(request.actor), pk=account_id)
+    watch_accounts([trading_account.pk])
+    now = timezone.now()
+    state = {"now": now, "stale_before": now - STALE_AFTER, "standing": account_standing(trading_account)}
+    if is_fragment(request) and request.GET.get("part") == "state":
+        return render(request, "portal/accounts/_state.html", state)
     before = request.GET.get("before") or None
     page = closed_trades(account=trading_account, before=before, limit=TRADES_PER_PAGE)
     context = {"page": page, "before": before, "currency": trading_account.mt_group.currency}
@@ -44,7 +54,7 @@ def account(request: ActorRequest, account_id: int) -> HttpResponse:
     context["trades"] = [(trade, shares.get(trade.pk)) for trade in page.rows]
     if is_fragment(request):
         return render(request, "portal/accounts/_trades.html", context)
-    context |= {"nav": "accounts", "now": timezone.now(), "standing": account_standing(trading_account)}
+    context |= {"nav": "accounts", **state}
     return render(request, "portal/accounts/account.html", context)
 
 

@@ -110,7 +110,7 @@ class Deal(models.Model):
 
     db_access = DbAccess.APPEND
 
-    # Server, account and symbol are checked for all rows of a statement at once (migration 0005): a foreign key would
+    # Server, account and symbol are checked for all rows of a statement at once (migration 0010): a foreign key would
     # ask three times for each row, which costs more than storing it.
     server = models.ForeignKey(
         "mt4bridge.MtServer", on_delete=models.PROTECT, related_name="deals", db_index=False, db_constraint=False

@@ -239,6 +239,8 @@ class OpenTasks:
     groups_without_factor: int
     operations: int  # in review, and differences with the servers
     account_orders: int  # in review, or waiting for leave
+    accounts_of_nobody: int  # the server lists them and no client here has them
+    waiting_changes: int
 
 
 _TASKS_SQL = """
@@ -247,7 +249,10 @@ SELECT (SELECT count(*) FROM trading_helddeal WHERE released_at IS NULL),
        (SELECT count(*) FROM trading_mtgroup WHERE lot_factor IS NULL),
        (SELECT count(*) FROM trading_balanceoperation WHERE state = 'review')
            + (SELECT count(*) FROM trading_operationfinding WHERE closed_at IS NULL),
-       (SELECT count(*) FROM trading_accountorder WHERE state = 'review' OR state = 'planned' AND waits_for_approval)
+       (SELECT count(*) FROM trading_accountorder WHERE state = 'review' OR state = 'planned' AND waits_for_approval),
+       (SELECT count(*) FROM trading_serveraccount s WHERE s.gone_at IS NULL AND NOT EXISTS (
+           SELECT FROM trading_tradingaccount a WHERE a.server_id = s.server_id AND a.login = s.login)),
+       (SELECT count(*) FROM trading_serverchange WHERE state = 'waiting')
 """
 
 

@@ -26,8 +26,10 @@ from core.errors import DomainError
 from ib.models import IB
 from ib.queries.staff import account_links, chain_rows, client_links, direct_ibs, ib_at
 from tenancy.context import current_broker
+from trading.live import watch_accounts
 from trading.models import TradingAccount
 from trading.queries import account_counts, account_standings, accounts_visible_to, clients_of_login
+from ui.fragments import is_fragment
 from ui.paging import Page
 
 
@@ -55,13 +57,18 @@ def client_list(request: ActorRequest) -> HttpResponse:
 @requires("clients.view_client")
 @require_safe
 def client_page(request: ActorRequest, pk: int) -> HttpResponse:
-    """Show one client: accounts, the IBs above, and the history of its links."""
+    """Show one client: accounts with what is open now, the IBs above, and the history of its links."""
     client = get_object_or_404(clients_visible_to(request.actor), pk=pk)
     now = timezone.now()
+    accounts = account_standings(accounts_visible_to(request.actor).filter(client=client))
+    watch_accounts(account.pk for account in accounts)
+    live = {"accounts": accounts, "positions": [row for account in accounts for row in account.positions]}
+    if is_fragment(request):
+        return show(request, "clients/_live.html", {"client": client, **live}, nav="clients", part="clients/_live.html")
     ib = direct_ibs(client_ids=[client.pk], at=now).get(client.pk)
     context = {
         "client": client,
-        "accounts": account_standings(accounts_visible_to(request.actor).filter(client=client)),
+        **live,
         "chain": chain_rows(ib_id=ib.pk, at=now) if ib else [],
         "links": client_links(client_id=client.pk),
         "account_links": account_links(client_id=client.pk),

@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from core.watching import watched
 from mt4bridge.clock import ServerClock
 from mt4bridge.errors import ClockMismatch
 from mt4bridge.models import MtServer
 from mt4bridge.types import TradingServer
 from trading.accounts import store_snapshots
+from trading.live import watched_accounts
 from trading.queries import logins_of_accounts, logins_to_refresh
 from trading.sync.queries import is_ours, needs_structure, was_introduced
 from trading.sync.services import note_clock, note_structure
@@ -19,7 +19,6 @@ REFRESH_EVERY = timedelta(seconds=10)  # an account that nobody looks at
 REFRESH_WATCHED_EVERY = timedelta(seconds=2)
 LOGINS_AT_ONCE = 400
 CLOCK_MAY_DIFFER_S = 300  # more is another zone or other dates of daylight saving, not a slow line
-WATCHED = "trading_account"
 
 
 def introduce(*, server: MtServer, gateway: TradingServer, now: datetime) -> None:
@@ -70,7 +69,7 @@ def check_clock(*, server: MtServer, gateway: TradingServer, now: datetime) -> i
 
 def refresh(*, server: MtServer, gateway: TradingServer, now: datetime) -> int:
     """Look at the accounts that somebody watches, then at those whose state is oldest; return how many."""
-    logins = _logins(server, watched(WATCHED), now)
+    logins = _logins(server, watched_accounts(), now)
     if not logins:
         return 0
     states, positions = gateway.account_states(logins), gateway.positions(logins)

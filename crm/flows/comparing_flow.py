@@ -19,25 +19,13 @@ from trading.services import Reading, record_deals
 from trading.sync.enums import DifferenceKind, RunKind
 from trading.sync.models import SyncDifference, SyncRun
 from trading.sync.queries import gone_logins, unfinished_runs
-from trading.sync.services import finish_run, keep_piece, start_run
+from trading.sync.services import finish_run, keep_piece
 from trading.types import DealKey, RecordOutcome
 
-NIGHTLY_DAYS = timedelta(days=14)
-SETTLED = timedelta(minutes=20)  # what is younger is read again every minute anyway
 PIECE_SECONDS = 20.0  # then the worker is free for others; the next ring goes on
 FIRST_SLICE, SHORTEST_SLICE, LONGEST_SLICE = timedelta(days=1), timedelta(minutes=15), timedelta(days=30)
 SLICE_DEALS = 60_000
 TRIES = 20  # the walker moves its cursor every second
-
-
-def begin(*, server: MtServer, kind: RunKind, now: datetime) -> SyncRun | None:
-    """Begin a comparison of what has been read; None while nothing was."""
-    recorded = get_cursor(server.pk).recorded_until
-    if recorded is None:
-        return None
-    until = max(recorded - SETTLED, server.history_from)
-    since = max(server.history_from, until - NIGHTLY_DAYS) if kind == RunKind.NIGHTLY else server.history_from
-    return start_run(server_id=server.pk, kind=kind, since=since, until=until, now=now)
 
 
 def go_on(*, server: MtServer, gateway: TradingServer, clock: Callable[[], datetime]) -> None:

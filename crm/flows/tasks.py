@@ -28,6 +28,7 @@ from tenancy.tasks import BrokerTask, PlatformTask
 from trading.errors import CursorBusy, CursorMoved
 from trading.sync.enums import RunKind
 from trading.sync.queries import unfinished_runs
+from trading.sync.requests import begin_comparison
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ def _begin(*kinds: RunKind) -> None:
     for _broker in each_broker(reason="each broker's servers are compared with the store"):
         for server in MtServer.objects.filter(is_active=True).order_by("pk"):
             for kind in kinds:
-                comparing_flow.begin(server=server, kind=kind, now=now)
+                begin_comparison(server=server, kind=kind, now=now)
 
 
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_proofs")

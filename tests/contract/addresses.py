@@ -107,10 +107,19 @@ ADDRESSES: dict[str, Address] = {
         data={"base": "EUR", "quote": "USD", "rate": "1.1", "reason": "ECB"},
         also=("trading.view_rate",),
     ),
-    "backoffice:upload_add": office("mt4bridge.upload_history", also=("mt4bridge.view_server",), pk="file_server"),
-    "backoffice:upload": office("mt4bridge.view_server", pk="upload"),
-    "backoffice:upload_confirm": action("mt4bridge.upload_history", also=("mt4bridge.view_server",), pk="upload"),
-    "backoffice:upload_discard": action("mt4bridge.upload_history", also=("mt4bridge.view_server",), pk="upload"),
+    "backoffice:server_reading": office("mt4bridge.view_server", pk="server"),
+    "backoffice:server_pause": action("trading.pause_server", pk="server"),
+    "backoffice:server_compare": action("trading.pause_server", data={"kind": "monthly"}, pk="server"),
+    "backoffice:changes": office("trading.view_symbol"),
+    "backoffice:change_decide": action(
+        "trading.decide_change", data={"decision": "keep"}, also=("trading.view_symbol",), pk="server_change"
+    ),
+    "backoffice:nobodys_accounts": office("trading.view_trading_account"),
+    "backoffice:account_assign": action(
+        "trading.assign_account",
+        data={"account": "@server_account", "client": "@client_code"},
+        also=("trading.view_trading_account", "clients.view_client"),
+    ),
     "backoffice:approvals": office("backoffice.view_overview"),
     "backoffice:approval_decide": action(
         "backoffice.view_overview",

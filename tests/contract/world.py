@@ -50,6 +50,7 @@ from trading.operations.account_models import AccountType
 from trading.operations.enums import Purpose
 from trading.operations.ordering import NewAccount, order_account
 from trading.operations.planning import OperationSpec, plan_operation
+from trading.sync.models import ServerAccount, ServerChange
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 SYSTEM = Actor.system("contract test")
@@ -143,6 +144,17 @@ class World:
         held = HeldDeal.objects.create(
             server=server, ticket=9, login=7, reason="unknown_login", payload={}, held_at=self.now
         )
+        change = ServerChange.objects.create(
+            server=server, seen_at=self.now, of="group", name="standard", field="currency", before="USD", after="EUR",
+            state="waiting",
+        )  # fmt: skip
+        nobodys = ServerAccount.objects.create(
+            server=server, login=1002, group="standard", registered_at=LONG_AGO, first_seen_at=self.now
+        )
+        self.ids |= {
+            "server_change": change.pk, "server_account": nobodys.pk,
+            "client_code": self.client.code,
+        }  # fmt: skip
         self.ids |= {"mt_group": group.pk, "symbol": symbol.pk, "account": account.pk, "deal": deal.pk, "held": held.pk}
 
     def _files(self) -> None:

@@ -60,7 +60,7 @@ def _parent(field: str, model: str, **more: bool) -> migrations.AlterField:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0004_server_changes")]
+    dependencies = [("trading", "0009_login_text")]
     operations = [
         _parent("server", "mt4bridge.mtserver"),
         _parent("account", "trading.tradingaccount"),
