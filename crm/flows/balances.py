@@ -74,8 +74,6 @@ def compare_balances(*, server: MtServer, gateway: TradingServer, run: SyncRun, 
     """Compare the accounts in the order of their logins; return whether the last one was reached."""
     accounts = TradingAccount.objects.filter(server=server)
     while True:
-        if time.monotonic() > stop_at:
-            return False
         chunk = list(accounts.filter(login__gt=run.last_login).order_by("login")[:AT_ONCE])
         if not chunk:
             return True
@@ -90,6 +88,8 @@ def compare_balances(*, server: MtServer, gateway: TradingServer, run: SyncRun, 
             run=run, done_until=run.done_until, last_login=chunk[-1].login, checked=len(states), taken_over=0,
             lines=lines,
         )  # fmt: skip
+        if time.monotonic() > stop_at:
+            return False
 
 
 def _stored(server_id: int, logins: list[int]) -> dict[int, Sums]:

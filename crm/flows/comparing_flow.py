@@ -50,8 +50,6 @@ def _compare_deals(
     length = FIRST_SLICE
     start = run.done_until or run.since
     while start < run.until:
-        if time.monotonic() > stop_at:
-            return False
         end = min(start + length, run.until)
         rows = [row for each in gateway.deals(since=start, until=end) for row in each]
         lines, outcome = _compare_slice(server, gateway, run, rows, Listing(start), end, now=clock())
@@ -64,7 +62,9 @@ def _compare_deals(
             length = min(length * 2, LONGEST_SLICE)
         elif len(rows) > SLICE_DEALS:
             length = max(length / 2, SHORTEST_SLICE)
-    return True
+        if time.monotonic() > stop_at:
+            break
+    return start >= run.until
 
 
 def _compare_slice(
