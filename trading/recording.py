@@ -90,9 +90,10 @@ def sort_rows(rows: Iterable[DealRow | BadRow], names: Names) -> Sorted:
 
     The hot path of a first read: what most rows are is written out here, what is rare has a function."""
     result = Sorted()
-    deals, held, accounts, symbols = result.deals, result.held, names.accounts, names.symbols
+    deals, held, most = result.deals, result.held, MAX_E8
+    accounts, symbols, contested = names.accounts, names.symbols, names.contested
     for row in rows:
-        if isinstance(row, BadRow):
+        if type(row) is BadRow:
             _sort_bad(result, row)
             continue
         (
@@ -103,15 +104,18 @@ def sort_rows(rows: Iterable[DealRow | BadRow], names: Names) -> Sorted:
         if (
             account_id is None
             or (known is None and symbol)
-            or max(volume, closed, price, profit, swap, commission, fee, size) > MAX_E8
-            or min(price, profit, swap, commission, fee) < -MAX_E8
-            or symbol in names.contested
-        ):
+            or not (
+                volume <= most and closed <= most and size <= most and -most <= price <= most
+                and -most <= profit <= most and -most <= swap <= most and -most <= commission <= most
+                and -most <= fee <= most
+            )
+            or symbol in contested
+        ):  # fmt: skip
             _sort_unusable(result, row, names)
             continue
         if not size and known is not None:
             size = names.size_at(symbol, deal_at)
-        key = DealKey(ticket, leg)
+        key = _new(DealKey, (ticket, leg))
         if held:
             held.pop(key, None)
         deals[key] = _new(DealContent, (

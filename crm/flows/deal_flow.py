@@ -4,7 +4,7 @@ Each step reads outside any transaction and writes in one, which locks the serve
 not moved (docs/concepts.md, "The walk of a deal")."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,6 +32,7 @@ AHEAD = timedelta(minutes=1)  # read past the server's clock: it tells whole sec
 # A first read, or one after a long silence, goes in steps; the cursor moves after each.
 BACKFILL_FROM = timedelta(hours=6)  # a shorter past is read at once
 FIRST_STEP, SHORTEST_STEP, LONGEST_STEP = timedelta(days=2), timedelta(minutes=15), timedelta(days=92)
+RECORD_BATCH = 10_000  # rows stored in one transaction
 STEP_DEALS = 40_000  # a step aims at no more
 BACKFILL_DEALS = 200_000  # so many deals are judged before more are read
 BACKFILL_SECONDS = 90.0  # a round's share; tasks end after 300
@@ -215,7 +216,7 @@ def _read_window(
     version, known_until = cursor.version, cursor.recorded_until
     seen: set[DealKey] = set()
     names = Names()
-    for rows in gateway.deals(since=window.since, until=window.read_to):
+    for rows in in_batches(gateway.deals(since=window.since, until=window.read_to)):
         seen.update(_keys_before(rows, known_until))
         step = record_deals(server_id=server.pk, version=version, reading=Reading(rows=rows, names=names), now=now)
         version = step.version
@@ -224,6 +225,18 @@ def _read_window(
     gone, found = _look_for_missing(server, gateway, since=window.since, until=edge, seen=seen)
     reading = Reading(rows=found, recorded_until=window.until, gone=gone, swept=window.swept)
     outcome.add(record_deals(server_id=server.pk, version=version, reading=reading, now=now))
+
+
+def in_batches(lists: Iterable[list[DealRow | BadRow]]) -> Iterator[list[DealRow | BadRow]]:
+    """Join short lists, so that a transaction is worth its statements; what has come is yielded at the latest then."""
+    batch: list[DealRow | BadRow] = []
+    for rows in lists:
+        batch += rows
+        if len(batch) >= RECORD_BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _keys_before(rows: list[DealRow | BadRow], known_until: datetime | None) -> Iterator[DealKey]:
