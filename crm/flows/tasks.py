@@ -17,6 +17,7 @@ from core import jobs
 from crm.flows import account_flow, comparing_flow, deal_flow, level_flow, proof_flow, upload_flow
 from ib.queries import verify_network
 from ledger.verify import verify_ledger
+from mt4bridge.enums import ServerKind
 from mt4bridge.errors import BridgeError, RoundFailed
 from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
@@ -118,7 +119,7 @@ def wake_months(**_: Any) -> None:
 def _begin(*kinds: RunKind) -> None:
     now = timezone.now()
     for _broker in each_broker(reason="each broker's servers are compared with the store"):
-        for server in MtServer.objects.filter(is_active=True).order_by("pk"):
+        for server in MtServer.objects.filter(is_active=True).exclude(kind=ServerKind.FILES).order_by("pk"):
             for kind in kinds:
                 begin_comparison(server=server, kind=kind, now=now)
 

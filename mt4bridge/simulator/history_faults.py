@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from mt4bridge.simulator.book import Book
 from mt4bridge.simulator.faults import Faults
-from mt4bridge.simulator.records import IN, SimDeal
+from mt4bridge.simulator.records import BUY, IN, SELL, SimDeal
 
 RECENT = 200
 LATE_MS = 40 * 60_000
@@ -21,8 +21,9 @@ def strike_history(book: Book, faults: Faults) -> None:
         add_late_deal(book, like=faults.pick(recent))
     if faults.strikes("edited_deal"):
         edit_deal(book, ticket=faults.pick(recent), profit_change=Decimal(faults.pick([-3, -2, -1, 1, 2, 3])))
-    if faults.strikes("deleted_deal"):
-        book.remove_deal(faults.pick(recent))
+    trades = [ticket for ticket in recent if ticket in book.deals and book.deals[ticket].action in (BUY, SELL)]
+    if trades and faults.strikes("deleted_deal"):  # nobody deletes what an outbox has just booked
+        book.remove_deal(faults.pick(trades))
 
 
 def add_late_deal(book: Book, *, like: int, earlier_ms: int = LATE_MS) -> SimDeal:
