@@ -46,6 +46,8 @@ def test_cards_count_what_waits(office: Browser, server: MtServer) -> None:
         "Held deals": "2 Wait to be read again",
         "Unclassified symbols": "1 Need a symbol group",
         "Groups without lot factor": "1 Their deals wait",
+        "Accounts without a client": "0 Every account has one",
+        "Changes on the servers": "0 Nothing waits",
         "Approvals": "0 Nobody waits for you",
     }
 
@@ -56,7 +58,8 @@ def test_menu_shows_the_counts_beside_their_queues(office: Browser, server: MtSe
     menu = tree(office.get(PAGE)).xpath("//aside//nav")[0]
 
     assert [text_of(link) for link in menu.xpath(".//a")] == [
-        "Overview", "Held deals1", "Symbols", "MT groups", "Approvals", "All clients", "Introducing brokers",
+        "Overview", "Held deals1", "Symbols", "MT groups", "Accounts without a client",
+        "Changes on the servers", "Approvals", "All clients", "Introducing brokers",
         "Why this rebate", "Rebate plans", "Accepted terms", "Ledger", "Nightly proof", "Audit trail",
     ]  # fmt: skip
 
