@@ -25,6 +25,7 @@ from mt4bridge.gateways import open_gateway  # noqa: E402 -- app ready
 from mt4bridge.models import MtServer  # noqa: E402 -- app ready
 from tenancy.context import broker_context, public_context  # noqa: E402 -- app ready
 from tenancy.models import Broker  # noqa: E402 -- app ready
+from tests.crm import soak_operations, soak_steps  # noqa: E402 -- app ready
 from tests.crm.end_state import read_end_state  # noqa: E402 -- app ready
 from tests.databases import cloned_database  # noqa: E402 -- app ready
 from trading.models import DealCursor  # noqa: E402 -- app ready
@@ -61,6 +62,7 @@ def clone() -> str:
 
 STEPS: dict[str, Callable[..., Any]] = {
     "prepare": prepare, "walk": walk, "complete": complete, "state": read_end_state,
+    **soak_steps.STEPS, **soak_operations.STEPS,
 }  # fmt: skip
 
 
