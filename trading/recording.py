@@ -93,7 +93,7 @@ def sort_rows(rows: Iterable[DealRow | BadRow], names: Names) -> Sorted:
     deals, held, most = result.deals, result.held, MAX_E8
     accounts, symbols, contested = names.accounts, names.symbols, names.contested
     for row in rows:
-        if type(row) is BadRow:
+        if isinstance(row, BadRow):
             _sort_bad(result, row)
             continue
         (
@@ -200,7 +200,8 @@ def _layout(shape: _Shape) -> np.dtype[np.void]:
     return np.dtype([*fields, ("_comment", ">i4")])
 
 
-_LAYOUTS = {shape: _layout(shape) for shape in product((False, True), repeat=3)}
+_EITHER = (False, True)
+_LAYOUTS = {shape: _layout(shape) for shape in product(_EITHER, _EITHER, _EITHER)}
 
 
 def pack_rows(*, server_id: int, revisions: Sequence[Revision], recorded_at: datetime) -> Iterator[bytes]:
@@ -239,7 +240,7 @@ def _packed(
     block["_recorded_at"], block["recorded_at"] = 8, _since_epoch(recorded_at)
     for name in _FIXED:
         if name in columns:
-            there = name in layout.names
+            there = name in (layout.names or ())
             block[f"_{name}"] = layout[name].itemsize if there else -1
             if there:
                 block[name] = columns[name]

@@ -120,6 +120,10 @@ ADDRESSES: dict[str, Address] = {
         data={"account": "@server_account", "client": "@client_code"},
         also=("trading.view_trading_account", "clients.view_client"),
     ),
+    "backoffice:upload_add": office("mt4bridge.upload_history", also=("mt4bridge.view_server",), pk="file_server"),
+    "backoffice:upload": office("mt4bridge.view_server", pk="upload"),
+    "backoffice:upload_confirm": action("mt4bridge.upload_history", also=("mt4bridge.view_server",), pk="upload"),
+    "backoffice:upload_discard": action("mt4bridge.upload_history", also=("mt4bridge.view_server",), pk="upload"),
     "backoffice:approvals": office("backoffice.view_overview"),
     "backoffice:approval_decide": action(
         "backoffice.view_overview",

@@ -6,15 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count
-from trading.operations.enums import OPEN, Purpose
-from trading.operations.models import BalanceOperation
-from trading.operations.planning import OperationSpec, plan_operation
 
 from access.types import Actor
 from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
 from mt4bridge.types import DealRow
 from trading.models import TradingAccount
+from trading.operations.enums import OPEN, Purpose
+from trading.operations.models import BalanceOperation
+from trading.operations.planning import OperationSpec, plan_operation
 
 ACTOR = Actor.system("soak")
 AHEAD = timedelta(minutes=1)
