@@ -43,7 +43,15 @@ SETTINGS = {
 }
 # A killed server loses nothing by these, only a machine that loses its power does; a clone of a database takes 0.2 s in
 # place of 2 s.
-THROWAWAY_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+# A test that waits for a lock which nobody gives back ends with an error: no signal gets libpq out of its wait.
+THROWAWAY_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "lock_timeout": "60s",
+    "idle_in_transaction_session_timeout": "180s",
+    "statement_timeout": "240s",
+}
 LINUX_SETTINGS = {"recovery_init_sync_method": "syncfs"}  # crash restart: 0.6 s in place of 40 s with 70,000 files
 
 
