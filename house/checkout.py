@@ -27,6 +27,11 @@ class Checkout:
         return self.venv / "bin" / "python"
 
     @property
+    def bytecode(self) -> Path:
+        """Return where Python keeps what it compiled: one place for all processes of these sources."""
+        return self.root / ".run" / "pycache"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

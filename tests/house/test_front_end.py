@@ -136,6 +136,19 @@ def test_certificates_and_proxies_of_the_caller_reach_node(
     assert with_own_word["NODE_EXTRA_CA_CERTS"] == "/etc/node-ca.pem"
 
 
+def test_bytecode_is_kept_for_all_processes_whatever_the_callers_python_does(
+    recording_checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+    environment = tool_environment(recording_checkout)
+    of_tests = tool_environment(recording_checkout.for_tests)
+
+    assert "PYTHONDONTWRITEBYTECODE" not in environment
+    assert environment["PYTHONPYCACHEPREFIX"] == str(recording_checkout.root / ".run" / "pycache")
+    assert of_tests["PYTHONPYCACHEPREFIX"] == environment["PYTHONPYCACHEPREFIX"]
+
+
 def test_stamp_of_a_deleted_directory_does_not_count(recording_checkout: Checkout) -> None:
     lock_hash = hash_of_files([recording_checkout.root / name for name in ("package.json", "package-lock.json")])
     stamp = recording_checkout.root / "node_modules/.lock-hash"
