@@ -1,7 +1,8 @@
 """The database backend: one round trip puts the broker's role and search path in force, or raises.
 
-Source: docs/decisions/0001. Driver-neutral; session or direct connections only (behind a
-transaction pooler the role would have to be set with SET LOCAL)."""
+It is made before the first statement after every change of broker and every rollback, and whenever the server reports
+another search path than the one that was set. Source: docs/decisions/0001 and 0026. Driver-neutral; session or direct
+connections only (behind a transaction pooler the role would have to be set with SET LOCAL)."""
 
 import threading
 from typing import Any
@@ -23,18 +24,30 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     _setting_search_path: bool
     schema_name: str
+    search_path_set_schemas: tuple[str, bool, str] | None  # the library forgets it with a new broker and at rollbacks
 
     def _handle_search_path(self, cursor: Any = None) -> None:  # noqa: ARG002 -- the library passes it
         if self._setting_search_path:
             return
         if self.connection.info.transaction_status == _IN_ERROR:
             return  # every statement fails until the rollback; nothing can read the wrong broker
+        if self.search_path_set_schemas is not None and self.search_path_set_schemas == self._in_force():
+            return
         self._setting_search_path = True
         try:
             with self.wrap_database_errors, self.connection.cursor() as raw:
                 raw.execute(switch_sql(self.schema_name))
+            self.search_path_set_schemas = self._in_force()
         finally:
             self._setting_search_path = False
+
+    def _in_force(self) -> tuple[str, bool, str] | None:
+        """Return what is wanted and the search path as the server last reported it; None from before PostgreSQL 18.
+
+        The report comes with the answer to each statement, and role and path change in one statement only: what undoes
+        one of them on the server undoes both."""
+        told = self.connection.info.parameter_status("search_path")
+        return None if told is None else (self.schema_name, bool(settings.KEEL_AS_OWNER), str(told))
 
     def init_connection_state(self) -> None:
         super().init_connection_state()

@@ -5,6 +5,8 @@ from django.db import DatabaseError, connection, transaction
 
 from core.models import Job
 from tenancy.context import NoBrokerInForce, broker_context, current_broker, public_context
+from tenancy.db import base
+from tenancy.db.base import switch_sql
 from tenancy.models import Broker
 
 pytestmark = pytest.mark.unit
@@ -91,3 +93,61 @@ def test_a_broker_without_its_role_is_an_error_not_a_fall_through(broker: Broker
 def test_a_broker_is_not_a_context_manager(broker: Broker) -> None:
     with pytest.raises(RuntimeError, match="broker_context"), broker:
         pass
+
+
+@pytest.fixture
+def switches(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The schemas that the backend puts in force during the test, one for each statement that does it."""
+    made: list[str] = []
+
+    def counted(schema_name: str) -> str:
+        made.append(schema_name)
+        return switch_sql(schema_name)
+
+    monkeypatch.setattr(base, "switch_sql", counted)
+    return made
+
+
+def in_force() -> tuple[object, ...]:
+    return run("SELECT current_user, current_schema()")[0]
+
+
+def test_a_broker_is_put_in_force_once_and_not_for_every_statement(
+    broker: Broker, other_broker: Broker, switches: list[str]
+) -> None:
+    for _statement in range(3):
+        Job.objects.count()
+    with broker_context(other_broker):
+        Job.objects.count()
+        Job.objects.count()
+    Job.objects.count()
+
+    assert [schema for schema in switches if schema == other_broker.schema_name] == [other_broker.schema_name]
+    assert switches[-1] == broker.schema_name
+    assert len(switches) <= 3
+
+
+@pytest.mark.parametrize("undo", ["ROLLBACK TO SAVEPOINT before", 'SET search_path = "public"', "RESET search_path"])
+def test_what_the_server_undid_behind_our_back_is_put_in_force_again(
+    undo: str, broker: Broker, other_broker: Broker
+) -> None:
+    with transaction.atomic():
+        raw = connection.connection.cursor()
+        in_force()
+        raw.execute("SAVEPOINT before")
+        with broker_context(other_broker):
+            in_force()
+            raw.execute(undo)
+
+            assert in_force() == (f"t_{other_broker.schema_name}", other_broker.schema_name)
+        assert in_force() == (f"t_{broker.schema_name}", broker.schema_name)
+
+
+def test_another_role_with_our_search_path_reads_nothing(broker: Broker, other_broker: Broker) -> None:
+    in_force()
+    connection.connection.cursor().execute(f'SET ROLE "t_{other_broker.schema_name}"')
+
+    with pytest.raises(DatabaseError, match='relation "core_job" does not exist'), transaction.atomic():
+        Job.objects.count()
+    connection.set_tenant(broker)
+    assert in_force() == (f"t_{broker.schema_name}", broker.schema_name)
