@@ -135,18 +135,26 @@ def _closed_trade(deal: Deal, account: TradingAccount) -> ClosedTrade:
 
 
 _BOOK_SQL = """
-SELECT a.login, g.currency, g.currency_digits,
-       coalesce(sum(d.profit_e8 + d.swap_e8 + d.commission_e8 + d.fee_e8), 0),
-       coalesce(sum(d.profit_e8) FILTER (WHERE d.action IN (0, 1)), 0),
-       coalesce(sum(d.swap_e8), 0),
-       count(DISTINCT d.position) FILTER (WHERE d.position IN (
-           SELECT p.position FROM trading_deal p WHERE p.account_id = a.id AND p.action IN (0, 1) AND {live_p}
-           GROUP BY p.position
-           HAVING sum(p.volume_e8 - p.volume_closed_e8) <> sum(p.volume_closed_e8)))
+WITH live AS MATERIALIZED (
+    SELECT d.account_id, d.action, d.position, d.profit_e8, d.swap_e8, d.commission_e8, d.fee_e8,
+           d.volume_e8 - 2 * d.volume_closed_e8 AS left_e8
+    FROM trading_deal d WHERE d.action <> 3 AND {live}
+), sums AS (
+    SELECT account_id, sum(profit_e8 + swap_e8 + commission_e8 + fee_e8) AS balance,
+           sum(profit_e8) FILTER (WHERE action IN (0, 1)) AS profit, sum(swap_e8) AS swap
+    FROM live GROUP BY account_id
+), positions AS (
+    SELECT account_id FROM live WHERE action IN (0, 1) GROUP BY account_id, position HAVING sum(left_e8) <> 0
+), opened AS (
+    SELECT account_id, count(*) AS open FROM positions GROUP BY account_id
+)
+SELECT a.login, g.currency, g.currency_digits, coalesce(s.balance, 0), coalesce(s.profit, 0), coalesce(s.swap, 0),
+       coalesce(o.open, 0)
 FROM trading_tradingaccount a
 JOIN trading_mtgroup g ON g.id = a.mt_group_id
-LEFT JOIN trading_deal d ON d.account_id = a.id AND d.action <> 3 AND {live_d}
-GROUP BY a.id, a.login, g.currency, g.currency_digits ORDER BY a.login
+LEFT JOIN sums s ON s.account_id = a.id
+LEFT JOIN opened o ON o.account_id = a.id
+ORDER BY a.login
 """
 
 
@@ -154,9 +162,8 @@ def book_summaries() -> list[BookSummary]:
     """Return each account's balance, closed profit, swap and open positions from the stored deals alone.
 
     Credit operations (action 3) do not touch the balance. Source: how MT5 servers reconcile balances."""
-    sql = _BOOK_SQL.format(live_p=LIVE_SQL.format(alias="p"), live_d=LIVE_SQL.format(alias="d"))
     with connection.cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(_BOOK_SQL.format(live=LIVE_SQL.format(alias="d")))
         rows = cursor.fetchall()
     return [
         BookSummary(
