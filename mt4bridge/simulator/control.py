@@ -29,7 +29,7 @@ from mt4bridge.simulator.book import E8, Book
 from mt4bridge.simulator.faults import Faults, UnknownFault
 from mt4bridge.simulator.history_faults import add_late_deal, edit_deal
 from mt4bridge.simulator.http import BadRequest, Reply, Request, read_request, send
-from mt4bridge.simulator.live import close_at_market, open_at_market
+from mt4bridge.simulator.live import close_at_market, now_ms, open_at_market
 from mt4bridge.simulator.market import Market
 from mt4bridge.simulator.query import ApiError, Query
 from mt4bridge.simulator.records import BUY, OUT, SELL, ZERO, SimOrder
@@ -122,7 +122,7 @@ class Control:
             amount=query.money("amount"),
             comment=query.text("comment", "manual"),
             check_margin=False,
-            at_ms=self._book.last_time_ms() + 1,
+            at_ms=now_ms(self._book),
             dealer=0,
         )
         return {"ticket": deal.ticket}

@@ -82,7 +82,7 @@ def open_at_market(book: Book, market: Market, *, login: int, symbol: str, actio
         action=action,
         volume_e8=lots_e8,
         quote=quote_for(book, market, symbol),
-        at_ms=_now_ms(book),
+        at_ms=now_ms(book),
     )
 
 
@@ -93,7 +93,7 @@ def close_at_market(book: Book, market: Market, position: SimPosition) -> int:
         position=position,
         symbol=book.symbols[position.symbol],
         quote=quote_for(book, market, position.symbol),
-        at_ms=_now_ms(book),
+        at_ms=now_ms(book),
     )
     return deal.ticket
 
@@ -118,5 +118,5 @@ def mark_to_market(book: Book, market: Market) -> None:
         position.profit = trading.profit_of(book, position, symbol, position.price_current, position.volume_e8)
 
 
-def _now_ms(book: Book) -> int:
+def now_ms(book: Book) -> int:
     return book.clock.from_utc_ms(datetime.now(UTC))
