@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser.conftest import Visit
-from tests.browser.test_pages import FIND_FAULTS, HALVES, LOOKS, RULES, axe
+from tests.browser.test_pages import FIND_FAULTS, LOOKS, RULES, THIRDS, axe
 
 __all__ = ["axe"]
 pytestmark = pytest.mark.browser
@@ -19,7 +19,7 @@ def faults_here(opened: Visit, script: str, width: int) -> list[str]:
     return [*found, f"{opened.page.url}: {wide} pixels wide"] if wide > width else found
 
 
-@pytest.mark.parametrize(("theme", "language", "width"), [LOOKS[place] for place in sorted(HALVES[0])])
+@pytest.mark.parametrize(("theme", "language", "width"), [LOOKS[place] for place in sorted(THIRDS[0])])
 def test_level_pages_are_accessible(
     visit: Callable[..., Visit], axe: str, theme: str, language: str, width: int
 ) -> None:

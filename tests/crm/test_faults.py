@@ -12,7 +12,7 @@ from house.postgres import ensure_postgres, stop_postgres
 from tests.crm.world import World, open_world, own_servers
 
 pytestmark = pytest.mark.e2e
-BOOK = ("--generate", "--accounts", "25", "--days", "40", "--seed", "11", "--until", "2026-09-01T00:00:00+00:00")
+BOOK = ("--generate", "--accounts", "15", "--days", "40", "--seed", "11", "--until", "2026-09-01T00:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def undisturbed(servers: tuple[Any, dict[str, str]], tmp_path_factory: pytest.Te
         renew_database(world)
         world.step("walk")
         state = world.step("state")
-    assert len(state["deals"]) > 1000
+    assert len(state["deals"]) > 500
     assert state["ledger"]
     return dict(state)
 

@@ -100,10 +100,10 @@ def deliver_in_some_order(world: World, doc: dict[str, Any], random: Random) -> 
     random.shuffle(rows)
     rows += random.sample(rows, len(rows) // 3)
     while rows:
-        size = random.randint(1, 4)
+        size = random.randint(1, 6)
         _record(world, rows[:size], NOW)
         rows = rows[size:]
-        if random.random() < 0.6:
+        if random.random() < 0.5:
             drain(world, random)
     edited = {deal["ticket"]: deal for deal in doc["deals"]}
     for change in doc["changes"]:
@@ -115,7 +115,7 @@ def deliver_in_some_order(world: World, doc: dict[str, Any], random: Random) -> 
         else:
             row = {**edited[change["ticket"]], **{key: value for key, value in change.items() if key != "at"}}
             _record(world, [deal_row(world, row)], NOW)
-        if random.random() < 0.5:
+        if random.random() < 0.4:
             drain(world, random)
     drain(world, random)
 
