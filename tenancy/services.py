@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 from django_tenants.migration_executors.base import run_migrations
+from django_tenants.utils import get_public_schema_name
 
 from core.errors import DomainError
 from tenancy.context import public_context
@@ -126,8 +127,10 @@ def migrate_one(schema_name: str, *, verbosity: int = 1) -> None:
 
 
 def _run(schema_name: str, *, verbosity: int) -> None:
+    """Migrate one schema. The public one has this app's tables alone: to walk through all others would take as long."""
+    app_label = "tenancy" if schema_name == get_public_schema_name() else None
     options = {
-        "verbosity": verbosity, "interactive": False, "app_label": None, "migration_name": None, "fake": False,
+        "verbosity": verbosity, "interactive": False, "app_label": app_label, "migration_name": None, "fake": False,
         "database": "default", "fake_initial": False, "plan": False, "run_syncdb": False, "check_unapplied": False,
         "prune": False, "skip_checks": True, "force_color": False, "no_color": True, "stdout": None, "stderr": None,
     }  # fmt: skip
