@@ -21,7 +21,7 @@ from ib.types import IbSpec
 from mt4bridge.enums import DealEntry
 from mt4bridge.models import MtServer
 from trading.models import Deal, MtGroup, Symbol, SymbolGroup, TradingAccount
-from trading.recording import COPY_COLUMNS, Revision, pack_rows
+from trading.packing import COPY_COLUMNS, Revision, pack_rows
 from trading.services import publish_fx_rate
 from trading.types import DealContent, DealKey
 

@@ -1,16 +1,15 @@
-"""Turn rows of the bridge into revisions of deals: resolve names, compare with the store, pack for COPY."""
+"""Turn rows of the bridge into what the store may hold: resolve names, hold what cannot be stored, load what is."""
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import product
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any
 
-import numpy as np
 from django.db.models import Max
 
 from core.money import MAX_E8
+from mt4bridge.columns import DealColumns
 from mt4bridge.types import BadRow, DealRow
 from trading.enums import HoldReason
 from trading.models import Deal, Symbol, TradingAccount
@@ -21,12 +20,6 @@ logger = logging.getLogger(__name__)
 _CONTENT = DealContent._fields
 COMMENT_LENGTH = 64
 _new = tuple.__new__  # a named tuple without its Python constructor: half the time
-COPY_COLUMNS = (
-    "server_id", "ticket", "leg", "revision", "deleted", "account_id", "symbol_id", "action", "entry", "reason",
-    "position", "position_by", "mt_order", "volume_e8", "volume_closed_e8", "price_e8", "bid_e8", "ask_e8",
-    "contract_size_e8", "digits", "profit_e8", "swap_e8", "commission_e8", "fee_e8", "deal_at", "recorded_at",
-    "comment",
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -67,12 +60,12 @@ class Sorted:
     held: dict[DealKey, Held] = field(default_factory=dict)
 
 
-def load_names(*, server_id: int, rows: Iterable[DealRow | BadRow], names: Names | None = None) -> Names:
+def load_names(*, server_id: int, rows: Sequence[DealRow | BadRow], names: Names | None = None) -> Names:
     """Look up the logins and symbols of the rows that are not known yet: at most three statements."""
     names = Names() if names is None else names
-    good = [row for row in rows if isinstance(row, DealRow)]
-    logins = {row.login for row in good} - names.accounts.keys()
-    symbols = {row.symbol for row in good} - names.symbols.keys()
+    logins, symbols = _named_in(rows)
+    logins -= names.accounts.keys()
+    symbols -= names.symbols.keys()
     if logins:
         accounts = TradingAccount.objects.filter(server_id=server_id, login__in=logins)
         names.accounts.update(accounts.values_list("login", "id"))
@@ -85,10 +78,24 @@ def load_names(*, server_id: int, rows: Iterable[DealRow | BadRow], names: Names
     return names
 
 
+def _named_in(rows: Sequence[DealRow | BadRow]) -> tuple[set[int], set[str]]:
+    if isinstance(rows, DealColumns):
+        return set(rows.numbers["login"].tolist()), set(rows.symbols)
+    good = [row for row in rows if isinstance(row, DealRow)]
+    return {row.login for row in good}, {row.symbol for row in good}
+
+
+def tickets_in(rows: Sequence[DealRow | BadRow]) -> set[int]:
+    """Return the tickets of the deals that could be understood."""
+    if isinstance(rows, DealColumns):
+        return set(rows.numbers["ticket"].tolist())
+    return {row.ticket for row in rows if isinstance(row, DealRow)}
+
+
 def sort_rows(rows: Iterable[DealRow | BadRow], names: Names) -> Sorted:
     """Split rows into deals with their content and rows that must be held, each with its reason.
 
-    The hot path of a first read: what most rows are is written out here, what is rare has a function."""
+    What most rows are is written out here, what is rare has a function. A first read by columns: `plain`."""
     result = Sorted()
     deals, held, most = result.deals, result.held, MAX_E8
     accounts, symbols, contested = names.accounts, names.symbols, names.contested
@@ -170,84 +177,3 @@ def load_stored(*, server_id: int, tickets: Collection[int]) -> dict[DealKey, St
     for ticket, leg, revision, deleted, *content in rows.values_list("ticket", "leg", "revision", "deleted", *_CONTENT):
         found[DealKey(ticket, leg)] = Stored(revision, deleted, DealContent(*content))
     return found
-
-
-class Revision(NamedTuple):
-    """A row of trading_deal to store."""
-
-    key: DealKey
-    revision: int
-    deleted: bool
-    content: DealContent
-
-
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # from which PostgreSQL counts
-_DAY_US, _SECOND_US = 86_400_000_000, 1_000_000
-_KINDS = {"leg": "i2", "revision": "i2", "deleted": "i1", "action": "i2", "entry": "i2", "reason": "i2", "digits": "i2"}
-_FIXED = COPY_COLUMNS[:-1]  # all but the comment have one width
-_NULLABLE = ("symbol_id", "bid_e8", "ask_e8")
-_Shape = tuple[bool, bool, bool]  # which of symbol, bid and ask are there
-
-
-def _layout(shape: _Shape) -> np.dtype[np.void]:
-    """Return a row up to its comment as binary COPY has it: a count of fields, then length and value of each."""
-    absent = {name for name, there in zip(_NULLABLE, shape, strict=True) if not there}
-    fields = [("_count", ">i2")]
-    for name in _FIXED:
-        fields.append((f"_{name}", ">i4"))
-        if name not in absent:
-            fields.append((name, f">{_KINDS.get(name, 'i8')}"))
-    return np.dtype([*fields, ("_comment", ">i4")])
-
-
-_EITHER = (False, True)
-_LAYOUTS = {shape: _layout(shape) for shape in product(_EITHER, _EITHER, _EITHER)}
-
-
-def pack_rows(*, server_id: int, revisions: Sequence[Revision], recorded_at: datetime) -> Iterator[bytes]:
-    """Yield rows of trading_deal in COPY's binary form, each with its count of fields, in the order given."""
-    shapes = [
-        (c.symbol_id is not None, c.bid_e8 is not None, c.ask_e8 is not None) for _key, _rev, _deleted, c in revisions
-    ]
-    comments = [revision.content.comment.encode() for revision in revisions]
-    if len(set(shapes)) == 1 and not any(comments):
-        yield _packed(server_id, revisions, comments, recorded_at, shapes[0])
-        return
-    rows = [b""] * len(revisions)
-    for shape in set(shapes):
-        places = [place for place, each in enumerate(shapes) if each == shape]
-        mine = [comments[place] for place in places]
-        raw = _packed(server_id, [revisions[place] for place in places], mine, recorded_at, shape)
-        width = _LAYOUTS[shape].itemsize
-        for number, place in enumerate(places):
-            rows[place] = raw[number * width : (number + 1) * width] + mine[number]
-    yield from rows
-
-
-def _packed(
-    server_id: int, revisions: Sequence[Revision], comments: Sequence[bytes], recorded_at: datetime, shape: _Shape
-) -> bytes:
-    """Return rows of one shape, each up to its comment."""
-    keys, numbers, deleted, contents = zip(*revisions, strict=True)
-    tickets, legs = zip(*keys, strict=True)
-    columns = dict(zip(_CONTENT, zip(*contents, strict=True), strict=True))
-    columns |= {"ticket": tickets, "leg": legs, "revision": numbers, "deleted": deleted}
-    columns["deal_at"] = tuple(map(_since_epoch, columns["deal_at"]))
-    layout = _LAYOUTS[shape]
-    block = np.empty(len(revisions), dtype=layout)
-    block["_count"], block["_comment"] = len(COPY_COLUMNS), [len(comment) for comment in comments]
-    block["_server_id"], block["server_id"] = 8, server_id
-    block["_recorded_at"], block["recorded_at"] = 8, _since_epoch(recorded_at)
-    for name in _FIXED:
-        if name in columns:
-            there = name in (layout.names or ())
-            block[f"_{name}"] = layout[name].itemsize if there else -1
-            if there:
-                block[name] = columns[name]
-    return block.tobytes()
-
-
-def _since_epoch(at: datetime) -> int:
-    """Return microseconds since PostgreSQL's epoch."""
-    since = at - _EPOCH
-    return since.days * _DAY_US + since.seconds * _SECOND_US + since.microseconds

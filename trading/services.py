@@ -1,9 +1,10 @@
 """Writes: recording deals, held rows, groups, symbols, accounts, rates."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 
 from django.db import transaction
 
@@ -14,7 +15,9 @@ from mt4bridge.types import BadRow, DealRow
 from trading.cursor import lock_cursor
 from trading.errors import LotFactorInvalid, LotFactorIsSet, SymbolIsClassified
 from trading.models import Deal, DealCursor, FxRate, HeldDeal, MtGroup, Symbol, SymbolGroup
-from trading.recording import COPY_COLUMNS, Held, Names, Revision, Sorted, load_names, load_stored, pack_rows, sort_rows
+from trading.packing import COPY_COLUMNS, Revision, pack_rows
+from trading.plain import PlainDeals, take_plain
+from trading.recording import Held, Names, Sorted, load_names, load_stored, sort_rows, tickets_in
 from trading.types import DealContent, DealKey, RecordOutcome, Stored
 
 
@@ -38,31 +41,66 @@ def record_deals(*, server_id: int, version: int, reading: Reading, now: datetim
     :raises CursorBusy, CursorMoved: another worker walks this server."""
     cursor = lock_cursor(server_id=server_id, version=version)
     names = load_names(server_id=server_id, rows=reading.rows, names=reading.names)
-    found = sort_rows(reading.rows, names)
-    stored = load_stored(server_id=server_id, tickets={key.ticket for key in (*found.deals, *reading.gone)})
-    new, revised, changes = _changes(found, stored)
+    stored = load_stored(server_id=server_id, tickets=tickets_in(reading.rows) | {key.ticket for key in reading.gone})
+    batch = _sorted_out(reading.rows, names, stored)
     gone = _deletions(reading.gone, stored)
-    if changes or gone:
-        packed = pack_rows(server_id=server_id, revisions=[*changes, *gone], recorded_at=now)
-        copying.copy_whole_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=packed)
-    held = _keep_held(server_id, found, now)
-    _move(cursor, reading, new=new, now=now)
-    return RecordOutcome(new=new, revised=revised, deleted=len(gone), held=held, version=cursor.version)
+    _store(server_id, batch, gone, now)
+    held = _keep_held(server_id, batch, now)
+    _move(cursor, reading, new=batch.new, now=now)
+    return RecordOutcome(
+        new=batch.new, revised=len(batch.changes) - batch.new_by_row, deleted=len(gone), held=held,
+        version=cursor.version,
+    )  # fmt: skip
 
 
-def _changes(found: Sorted, stored: Mapping[DealKey, Stored]) -> tuple[int, int, list[Revision]]:
-    """Return (new deals, revised deals, revisions), in the order (deal time, ticket, leg)."""
-    in_order = sorted(found.deals.items(), key=_time_and_ticket)
-    if not stored:
-        return len(in_order), 0, [Revision(key, 0, False, content) for key, content in in_order]
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What becomes of the rows of a reading."""
+
+    plain: PlainDeals | None  # stored by columns
+    found: Sorted  # all others
+    changes: list[Revision]  # of `found`, what is new or different, in the order (deal time, ticket, leg)
+    new_by_row: int  # how many of the changes are new deals
+
+    @property
+    def new(self) -> int:
+        return self.new_by_row + (len(self.plain) if self.plain else 0)
+
+    def became_deals(self) -> Set[DealKey]:
+        return self.found.deals.keys() | (self.plain.keys() if self.plain else set())
+
+
+def _sorted_out(rows: Sequence[DealRow | BadRow], names: Names, stored: Mapping[DealKey, Stored]) -> _Batch:
+    plain, rest = take_plain(rows, names, {key.ticket for key in stored})
+    found = sort_rows(rest, names)
+    changes, new = _changes(found, stored)
+    if plain and changes:  # ids follow the time of all deals of the batch, so all of them go one by one
+        plain, found = None, sort_rows(rows, names)
+        changes, new = _changes(found, stored)
+    return _Batch(plain, found, changes, new)
+
+
+def _changes(found: Sorted, stored: Mapping[DealKey, Stored]) -> tuple[list[Revision], int]:
+    """Return revisions in the order (deal time, ticket, leg), and how many of them are new deals."""
     changes, new = [], 0
-    for key, content in in_order:
+    for key, content in sorted(found.deals.items(), key=_time_and_ticket):
         before = stored.get(key)
         if before and not before.deleted and before.content == content:
             continue
         new += before is None
         changes.append(Revision(key, before.revision + 1 if before else 0, False, content))
-    return new, len(changes) - new, changes
+    return changes, new
+
+
+def _store(server_id: int, batch: _Batch, gone: Sequence[Revision], now: datetime) -> None:
+    packed: list[Iterable[bytes]] = []
+    if batch.plain:
+        packed.append(batch.plain.packed(server_id=server_id, recorded_at=now))
+    if batch.changes or gone:
+        packed.append(pack_rows(server_id=server_id, revisions=[*batch.changes, *gone], recorded_at=now))
+    if packed:
+        rows = chain.from_iterable(packed)
+        copying.copy_whole_rows(table=Deal._meta.db_table, columns=COPY_COLUMNS, rows=rows)
 
 
 def _time_and_ticket(item: tuple[DealKey, DealContent]) -> tuple[datetime, DealKey]:
@@ -76,22 +114,22 @@ def _deletions(gone: Collection[DealKey], stored: Mapping[DealKey, Stored]) -> l
     return [Revision(key, before.revision + 1, True, before.content) for key, before in live]
 
 
-def _keep_held(server_id: int, found: Sorted, now: datetime) -> int:
+def _keep_held(server_id: int, batch: _Batch, now: datetime) -> int:
     """Write rows that must wait, and close the wait of those that became deals; return how many are new.
 
     A row that would revise a stored deal and cannot is held too: the stored one stands until it is released."""
     rows = HeldDeal.objects.filter(server_id=server_id, released_at__isnull=True)
-    if not found.held and not rows.exists():
+    again = batch.found.held
+    if not again and not rows.exists():
         return 0
-    rows = rows.filter(ticket__in={key.ticket for key in (*found.deals, *found.held)})
+    became = batch.became_deals()
+    rows = rows.filter(ticket__in={key.ticket for key in (*became, *again)})
     waiting = {DealKey(row.ticket, row.leg): row for row in rows}
-    HeldDeal.objects.filter(pk__in=[row.pk for key, row in waiting.items() if key in found.deals]).update(
-        released_at=now
-    )
-    for key, held in found.held.items():
+    HeldDeal.objects.filter(pk__in=[row.pk for key, row in waiting.items() if key in became]).update(released_at=now)
+    for key, held in again.items():
         if key in waiting:
             _renew_held(waiting[key], held)
-    fresh = [_held_row(server_id, held, now) for key, held in found.held.items() if key not in waiting]
+    fresh = [_held_row(server_id, held, now) for key, held in again.items() if key not in waiting]
     HeldDeal.objects.bulk_create(fresh)
     return len(fresh)
 

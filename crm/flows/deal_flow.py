@@ -4,7 +4,7 @@ Each step reads outside any transaction and writes in one, which locks the serve
 not moved (docs/concepts.md, "The walk of a deal")."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from django.db import connection
 
 from commissions.services import judge_next_batch, rejudge_next_batch
 from crm.flows import sweeping
+from mt4bridge.columns import DealColumns, joined, microseconds
 from mt4bridge.errors import BridgeError
 from mt4bridge.models import MtServer
 from mt4bridge.types import BadRow, DealRow, TradingServer
@@ -227,26 +228,30 @@ def _read_window(
     outcome.add(record_deals(server_id=server.pk, version=version, reading=reading, now=now))
 
 
-def in_batches(lists: Iterable[list[DealRow | BadRow]]) -> Iterator[list[DealRow | BadRow]]:
+def in_batches(lists: Iterable[Sequence[DealRow | BadRow]]) -> Iterator[Sequence[DealRow | BadRow]]:
     """Join short lists, so that a transaction is worth its statements; what has come is yielded at the latest then."""
-    batch: list[DealRow | BadRow] = []
+    batch: list[Sequence[DealRow | BadRow]] = []
     for rows in lists:
-        batch += rows
-        if len(batch) >= RECORD_BATCH:
-            yield batch
+        if rows:
+            batch.append(rows)
+        if sum(map(len, batch)) >= RECORD_BATCH:
+            yield joined(batch)
             batch = []
     if batch:
-        yield batch
+        yield joined(batch)
 
 
-def _keys_before(rows: list[DealRow | BadRow], known_until: datetime | None) -> Iterator[DealKey]:
+def _keys_before(rows: Sequence[DealRow | BadRow], known_until: datetime | None) -> Iterator[DealKey]:
     """Yield the keys of rows that may be stored already; a first read keeps none, so its memory stays flat."""
-    if known_until is not None:
-        yield from (
-            DealKey(row.ticket, row.leg)
-            for row in rows
-            if row.ticket is not None and (isinstance(row, BadRow) or row.deal_at < known_until)
-        )
+    if known_until is None:
+        return
+    if isinstance(rows, DealColumns):
+        rows = rows.where(rows.numbers["deal_at"] < microseconds(known_until))
+    yield from (
+        DealKey(row.ticket, row.leg)
+        for row in rows
+        if row.ticket is not None and (isinstance(row, BadRow) or row.deal_at < known_until)
+    )
 
 
 def _look_for_missing(

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from mt4bridge.clock import ServerClock
+from mt4bridge.columns import DealColumns
 from mt4bridge.errors import AnswerTooLarge, BridgeError, HistoryMoved, NotFound, OutcomeUnknown, WeakPassword
 from mt4bridge.types import (
     AccountState,
@@ -26,6 +27,7 @@ from mt4bridge.types import (
 )
 from mt4bridge.webapi import accounts, records, wire
 from mt4bridge.webapi.connection import Endpoint
+from mt4bridge.webapi.deal_pages import DealPages
 from mt4bridge.webapi.normalise import EXT_PER_VOLUME, DealNormaliser
 from mt4bridge.webapi.session import PING, Session
 from mt4bridge.webapi.slices import SliceLength
@@ -48,6 +50,7 @@ class WebApiServer:
         self._clock = clock
         self._group_mask = group_mask
         self._deals = DealNormaliser(clock)
+        self._pages_of_deals = DealPages(clock)
 
     def __repr__(self) -> str:
         return f"WebApiServer({self._session!r})"
@@ -98,7 +101,7 @@ class WebApiServer:
     def users_by_token(self, token: str, group_mask: str = "*") -> list[UserRow]:
         return [row for row in self.users(group_mask) if row.token == token]
 
-    def deals(self, *, since: datetime, until: datetime) -> Iterator[list[DealRow | BadRow]]:
+    def deals(self, *, since: datetime, until: datetime) -> Iterator[Sequence[DealRow | BadRow]]:
         """Yield every deal of [since, until) in slices of time that adapt to how busy the server is."""
         slice_length = SliceLength()
         start = since
@@ -245,10 +248,15 @@ class WebApiServer:
         except BridgeError as error:
             raise OutcomeUnknown(path=path, detail=str(error)) from error
 
-    def _batch(self, since: datetime, until: datetime) -> list[DealRow | BadRow]:
+    def _batch(self, since: datetime, until: datetime) -> DealColumns | list[DealRow | BadRow]:
+        """Return the deals of [since, until), as columns unless something about the answer is unusual."""
+        path = "/api/deal/get_batch"
         start, end = self._clock.wall_window(since, until)
-        raw_rows = self._rows("/api/deal/get_batch", group=self._group_mask, **{"from": start, "to": end})
-        return _within(_once(self._deals.rows(raw_rows)), since, until)
+        text = self._session.read_text(path, group=self._group_mask, **{"from": start, "to": end})
+        columns = self._pages_of_deals.columns(text)
+        if columns is not None:
+            return columns.between(since, until)
+        return _within(_once(self._deals.rows(_rows_in(path, text))), since, until)
 
     def _pages(self, login: int, start: int, end: int, total: int) -> list[Any]:
         rows: list[Any] = []
@@ -276,10 +284,14 @@ class WebApiServer:
 
     def _rows(self, path: str, **params: wire.Scalar) -> list[Any]:
         """Return the rows of an answer; "not found" is no rows."""
-        try:
-            return wire.rows_of(path, self._session.read(path, **params))
-        except NotFound:
-            return []
+        return _rows_in(path, self._session.read_text(path, **params))
+
+
+def _rows_in(path: str, text: bytes) -> list[Any]:
+    try:
+        return wire.rows_of(path, wire.parse_answer(path, text))
+    except NotFound:
+        return []
 
 
 def _once(rows: list[DealRow | BadRow]) -> list[DealRow | BadRow]:

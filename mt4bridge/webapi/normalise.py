@@ -17,10 +17,11 @@ EXT_PER_VOLUME = 10_000  # Volume counts 1/10 000 lot; VolumeExt 1/100 000 000 l
 LAST_ACTION = 20
 LATEST_MS = 4_102_444_800_000  # 2100-01-01: a later deal time is a broken one
 RAW_LENGTH = 4_000
-_IN, _INOUT, _LAST_ENTRY = 0, 2, 3
+IN, INOUT, LAST_ENTRY = 0, 2, 3
 _new = tuple.__new__  # a named tuple without its Python constructor: half the time
-_NO_TRADE = 2  # the first action that is neither buy nor sell
+NO_TRADE = 2  # the first action that is neither buy nor sell
 _SYMBOL_LENGTH = 64
+_MORE_CLOSED = "VolumeClosed is more than Volume"
 _COMMENT_LENGTH = 255
 _BROKEN = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 _FIELDS = itemgetter(
@@ -88,12 +89,14 @@ class DealNormaliser:
         volume = whole[volume_ext] or whole[volume_text] * EXT_PER_VOLUME
         closed = whole[closed_ext] or whole[closed_text] * EXT_PER_VOLUME
         if not (
-            ticket and login and action <= LAST_ACTION and entry <= _LAST_ENTRY
+            ticket and login and action <= LAST_ACTION and entry <= LAST_ENTRY
             and 0 < time_ms < LATEST_MS and digits + currency_digits < 16 and volume <= MAX_BIGINT
         ):  # fmt: skip
             raise Unusable(_out_of_range(ticket, login, action, entry, time_ms))
-        if action < _NO_TRADE:
+        if action < NO_TRADE:
             closed = _closed_volume(symbol, entry, volume, closed)
+        elif closed > volume:
+            raise Unusable(_MORE_CLOSED)
         if not (symbol.isprintable() and comment.isprintable() and len(symbol) + len(comment) <= _SYMBOL_LENGTH):
             symbol, comment = _storable_symbol(symbol), storable(comment)[:_COMMENT_LENGTH]
         return _new(DealRow, (
@@ -110,7 +113,7 @@ def _out_of_range(ticket: int, login: int, action: int, entry: int, time_ms: int
         (ticket, "Deal is 0"),
         (login, "Login is 0"),
         (action <= LAST_ACTION, f"Action {action} is not known"),
-        (entry <= _LAST_ENTRY, f"Entry {entry} is not known"),
+        (entry <= LAST_ENTRY, f"Entry {entry} is not known"),
         (0 < time_ms < LATEST_MS, "Time is not between 1970 and 2100"),
     )
     return next((text for fine, text in checks if not fine), "Digits, DigitsCurrency or Volume is too large")
@@ -124,14 +127,14 @@ def _closed_volume(symbol: str, entry: int, volume: int, closed: int) -> int:
         raise Unusable("Symbol is missing")
     if not volume:
         raise Unusable("a trade without volume")
-    if entry == _IN:
+    if entry == IN:
         return 0
     if not closed:
-        if entry == _INOUT:
+        if entry == INOUT:
             raise Unusable("a reversal without VolumeClosed")
         return volume
     if closed > volume:
-        raise Unusable("VolumeClosed is more than Volume")
+        raise Unusable(_MORE_CLOSED)
     return closed
 
 

@@ -88,7 +88,13 @@ class Session:
         self._connection.close()
 
     def read(self, path: str, body: wire.Body | None = None, /, **params: wire.Scalar) -> dict[str, Any]:
-        """Ask for something that changes nothing on the server.
+        """Return the answer to a question, as `read_text`, as an object.
+
+        :raises BridgeError: any of them but `OutcomeUnknown`."""
+        return wire.parse_answer(path, self.read_text(path, body, **params))
+
+    def read_text(self, path: str, body: wire.Body | None = None, /, **params: wire.Scalar) -> bytes:
+        """Ask for something that changes nothing on the server; return the answer as it came.
 
         A session that the server forgot (403) or a connection that broke is renewed once, and the question is asked
         once more; the second failure is raised. Waiting longer is for the caller. With a body it is a POST.
@@ -107,7 +113,7 @@ class Session:
             if answer.status == FORBIDDEN:
                 self.drop()
                 raise AccessDenied(path=path)
-            return self._parsed(path, answer)
+            return self._text(path, answer)
 
     def write(self, path: str, body: wire.Body | None = None, /, **params: wire.Scalar) -> dict[str, Any]:
         """Ask for a change. Sent at most once, over a connection that has just proved to be alive.
@@ -117,7 +123,7 @@ class Session:
         with self._lock:
             self.read(PING)
             try:
-                return self._parsed(path, self._send(path, params, body))
+                return wire.parse_answer(path, self._text(path, self._send(path, params, body)))
             except Refused as error:
                 if error.retcode in UNCERTAIN_RETCODES:
                     raise OutcomeUnknown(path=path, detail=str(error)) from error
@@ -200,10 +206,10 @@ class Session:
         if answer.status != OK:
             raise ServerBusy(path=path, status=answer.status)
 
-    def _parsed(self, path: str, answer: Answer) -> dict[str, Any]:
+    def _text(self, path: str, answer: Answer) -> bytes:
         if answer.status == FORBIDDEN:
             self._signed_in = False
             raise SessionLost(path=path)
         if answer.status != OK:
             raise ServerBusy(path=path, status=answer.status)
-        return wire.parse_answer(path, answer.body)
+        return answer.body

@@ -1,8 +1,13 @@
 """A deal as the server sends it, for tests to change."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
+
+from mt4bridge.columns import NUMBERS, DealColumns, microseconds
+from mt4bridge.types import BadRow, DealRow
 
 ODD_TEXT = st.text(alphabet='a1.-eE_ \\|="\x00\x1b\ud800é−٣🙂', max_size=10)
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -28,3 +33,18 @@ RAW_DEAL: dict[str, Any] = {
 def raw_deal(**changes: Any) -> dict[str, Any]:
     """Return a raw deal; a value of None leaves the field out."""
     return {name: value for name, value in {**RAW_DEAL, **changes}.items() if value is not None}
+
+
+def columns_of(rows: Sequence[DealRow | BadRow]) -> Sequence[DealRow | BadRow]:
+    """Return rows as columns; as they are when one is bad, a ticket comes twice or a number is too large."""
+    good = [row for row in rows if isinstance(row, DealRow)]
+    tickets = {row.ticket for row in good}
+    if len(good) < len(rows) or len(tickets) < len(rows):
+        return rows
+    values = {name: [getattr(row, name) or 0 for row in good] for name in NUMBERS}
+    values["deal_at"] = [microseconds(row.deal_at) for row in good]
+    try:
+        numbers = {name: np.array(column, np.int64) for name, column in values.items()}
+    except OverflowError:
+        return rows
+    return DealColumns(numbers, [row.symbol for row in good], [row.comment for row in good])

@@ -1,6 +1,8 @@
 """Recording: new rows, revisions, deletions, held rows, and the cursor that guards all of it."""
 
+import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -8,8 +10,9 @@ from django.db import DatabaseError, transaction
 from access.types import Actor
 from mt4bridge.enums import DealAction, DealEntry
 from mt4bridge.models import MtServer
-from mt4bridge.types import BadRow, SymbolRow
+from mt4bridge.types import BadRow, DealRow, SymbolRow
 from tenancy.models import Broker
+from tests.mt4bridge.rows import columns_of
 from tests.trading.factories import LOT, deal_row, make_account, make_client, make_mt_group, make_server, make_symbol
 from trading.accounts import register_account
 from trading.cursor import get_cursor
@@ -31,9 +34,19 @@ def server(broker: Broker) -> MtServer:
     return server
 
 
-def record(server: MtServer, *rows: object, now: datetime, **reading: object) -> RecordOutcome:
+@pytest.fixture(autouse=True, params=["rows", "columns"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is recorded comes row by row, and once more by columns."""
+    monkeypatch.setitem(WAY, "is", request.param)
+
+
+WAY = {"is": "rows"}
+
+
+def record(server: MtServer, *rows: DealRow | BadRow, now: datetime, **reading: Any) -> RecordOutcome:
     version = get_cursor(server.pk).version
-    return record_deals(server_id=server.pk, version=version, reading=Reading(rows=rows, **reading), now=now)
+    told = columns_of(rows) if WAY["is"] == "columns" else rows
+    return record_deals(server_id=server.pk, version=version, reading=Reading(rows=told, **reading), now=now)
 
 
 def live() -> list[tuple[int, int, int]]:
@@ -219,3 +232,44 @@ def test_a_new_symbol_of_the_server_releases_what_waited_for_it(server: MtServer
     added = sync_symbols(server_id=server.pk, rows=[gold], now=now)
 
     assert (added, release_keys(server_id=server.pk)) == (1, [DealKey(1, 0)])
+
+
+def mixed_rows(chance: random.Random, count: int) -> list[DealRow | BadRow]:
+    """Return deals of every kind in no order, some of which must be held."""
+    start = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    rows = []
+    for ticket in chance.sample(range(1, 5 * count), count):
+        kinds: list[dict[str, Any]] = [
+            {}, {"bid_e8": 1, "ask_e8": 2}, {"entry": DealEntry.OUT, "comment": "[sl] 返佣"}, {"contract_size_e8": 0},
+            {"action": DealAction.BALANCE, "symbol": "", "volume_e8": 0, "position": 0, "contract_size_e8": 0},
+            {"login": 999}, {"symbol": "XAUUSD"}, {"profit_e8": 2**62, "comment": "x" * 70},
+        ]  # fmt: skip
+        deal_at = start + timedelta(milliseconds=chance.randrange(50))
+        rows.append(deal_row(ticket, deal_at=deal_at, **chance.choice(kinds)))
+    return rows
+
+
+def content(server: MtServer) -> tuple[list[Any], list[Any]]:
+    names = [field.attname for field in Deal._meta.fields if field.attname not in ("id", "server_id")]
+    names = [{"account_id": "account__login", "symbol_id": "symbol__name"}.get(name, name) for name in names]
+    held = server.held_deals.order_by("ticket").values_list("ticket", "login", "reason", "detail", "payload")
+    return list(server.deals.order_by("id").values_list(*names)), list(held)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_both_ways_store_the_same_in_the_same_order(server: MtServer, now: datetime, seed: int) -> None:
+    other = make_server("Other")
+    make_symbol(other)
+    make_account(make_mt_group(other))
+    chance = random.Random(seed)
+    rows = mixed_rows(chance, 60)
+    edited = [row._replace(price_e8=5) if chance.random() < 0.1 else row for row in rows[:40]]
+
+    for batch in (rows[:30], edited, rows[:60], rows[:60]):
+        version = get_cursor(other.pk).version
+        by_row = record_deals(server_id=other.pk, version=version, reading=Reading(rows=batch), now=now)
+        assert record(server, *batch, now=now) == by_row
+
+    assert content(server) == content(other)
+    assert server.held_deals.exists()
+    assert server.deals.filter(revision=1).exists()
