@@ -208,7 +208,9 @@ def test_each_broker_sees_only_the_accounts_of_its_masks(
     assert (own | others, own & others) == (set(everything), set())
     assert own
     assert others
+    assert own_deals
     assert own_deals <= own
+    assert other_deals
     assert other_deals <= others
 
 

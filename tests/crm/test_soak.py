@@ -24,8 +24,8 @@ from house.supervisor import supervisor
 from mt4bridge.simulator.faults import FAULTS
 from tests.crm.world import World, own_servers
 
-pytestmark = [pytest.mark.soak, pytest.mark.e2e]
 SECONDS = float(os.environ.get("KEEL_SOAK_SECONDS", "600"))
+pytestmark = [pytest.mark.soak, pytest.mark.e2e, pytest.mark.timeout(SECONDS + 3_000)]
 SEED = int(os.environ.get("KEEL_SOAK_SEED", "1"))
 OPERATIONS = 200
 SETTLED_WITHIN_S = 420.0  # the longest back-off is two and a half minutes; a comparison waits for the next ring

@@ -228,6 +228,7 @@ def test_two_hundred_mutated_answers_never_become_a_wrong_row(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3_600)
 @settings(max_examples=MANY, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=mutated())
 def test_ten_thousand_mutated_answers_never_become_a_wrong_row(
