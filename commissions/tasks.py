@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from commissions.currencies import JOB as REPRICE_JOB
+from commissions.currencies import queue_repriced_deals
 from commissions.levels.evaluation import measure_progress
 from commissions.levels.models import Ladder
 from commissions.settlement.making import MAKE_JOB, make_statements
@@ -27,6 +29,12 @@ def pay_statement_again(*, now: datetime, statement_id: int) -> None:
 def queue_deals_of_symbols(*, now: datetime, symbol_ids: list[int]) -> None:  # noqa: ARG001 -- every job gets `now`
     """Put the judged deals of symbols that got their group into the queue."""
     queue_symbol_deals(symbol_ids=symbol_ids)
+
+
+@jobs.handler(REPRICE_JOB)
+def queue_deals_of_a_currency(*, now: datetime, change_id: int) -> None:  # noqa: ARG001 -- every job gets `now`
+    """Put the judged deals that a changed currency reprices into the queue."""
+    queue_repriced_deals(change_id=change_id)
 
 
 @jobs.handler("commissions.measure_levels")

@@ -14,12 +14,13 @@ from backoffice.forms.reading import AssignForm, CompareForm, DecideForm
 from backoffice.lists import latest
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
 from clients.queries import clients_visible_to
+from commissions.currencies import decide_change
 from core.errors import DomainError
 from mt4bridge.models import MtServer
 from trading.sync.health import server_page_of
 from trading.sync.queries import changes_visible_to, nobodys_accounts_visible_to, open_differences, runs_of
 from trading.sync.requests import ask_comparison
-from trading.sync.services import assign_account, decide_change, pause_reading, resume_reading
+from trading.sync.services import assign_account, pause_reading, resume_reading
 
 SHOWN = 100
 
@@ -85,7 +86,7 @@ def change_decide(request: ActorRequest, pk: int) -> HttpResponse:
         except DomainError as error:
             put_on_form(form, error)
         else:
-            messages.success(request, _("Decided. Deals that waited are read again in the next round."))
+            messages.success(request, _("Decided. Deals that it concerns follow in the next round."))
             return redirect("backoffice:changes")
     return _changes(request, form=form, status=UNPROCESSABLE)
 

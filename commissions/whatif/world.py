@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Max, Q
 from django.utils.translation import gettext_lazy as _
 
+from commissions.currencies import JOB as REPRICE_JOB
 from commissions.enums import BatchKind
 from commissions.judging.plans import plan_version
 from commissions.judging.queueing import Touched
@@ -22,6 +23,8 @@ from core.models import Job
 from ib.queries import network_version
 from ib.services.state import lock_network
 from trading.models import DealCursor, FxRate, MtGroup, Symbol
+
+_QUEUEING = ("commissions.queue_symbol_deals", REPRICE_JOB)
 
 
 class EngineBusy(DomainError):
@@ -115,7 +118,7 @@ def has_moved(seen: World, changes: Sequence[Change], *, waits: Sequence[str]) -
 
 def _refuse_busy() -> None:
     behind = EngineCursor.objects.exclude(network_version=network_version(), plan_version=plan_version())
-    queueing = Job.objects.filter(name="commissions.queue_symbol_deals", state=JobState.WAITING)
+    queueing = Job.objects.filter(name__in=_QUEUEING, state=JobState.WAITING)
     if behind.exists() or Rejudge.objects.filter(is_ready=True).exists() or queueing.exists():
         raise EngineBusy
 
