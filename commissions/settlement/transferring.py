@@ -8,6 +8,7 @@ from access.services import record_audit
 from access.types import Actor
 from commissions.settlement.enums import PayoutState, StatementState
 from commissions.settlement.models import Payout, Statement
+from commissions.telling import tell_statement
 
 _ACTOR = Actor.system("settlement")
 
@@ -36,6 +37,7 @@ def end_transfer(*, payout_id: int, arrived: bool, now: datetime) -> Payout:
     if before == StatementState.WAITING and not still_waiting:  # of a running one the days go on
         statement.state, statement.paid_at = StatementState.PAID, now
         statement.save(update_fields=["state", "paid_at"])
+        tell_statement(kind="statement_paid", statement=statement, now=now)
     record_audit(
         actor=_ACTOR, action="commissions.end_transfer", object_type="statement", object_id=statement.pk, now=now,
         before={"state": before, "payout": payout.pk}, after={"state": statement.state, "payout_state": payout.state},

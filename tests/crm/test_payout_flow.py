@@ -16,6 +16,7 @@ from ledger.enums import AccountKind, OwnerType
 from ledger.types import AccountSpec
 from ledger.verify import verify_ledger
 from mt4bridge.enums import DealAction
+from notifications.models import Message
 from tenancy.models import Broker
 from tests.commissions.settlement.factories import ACTOR, closing, make_book, utc
 from tests.trading.factories import deal_row, make_account, make_mt_group
@@ -72,6 +73,9 @@ def test_a_payout_is_planned_once_and_paid_with_its_confirmation(wallet: Account
     assert (statement.state, statement.paid_at) == ("paid", NOW)
     assert money_of(wallet, now=NOW) == (Decimal(0), Decimal(0))
     assert (verify_settlement(), verify_ledger()) == ([], [])
+    told = Message.objects.filter(kind="statement_paid").values_list("channel", "params", "created_at")
+    period = {"first": "2026-03-01", "last": "2026-03-31"}
+    assert list(told) == [("mail", {"amount": "6.00", "currency": "USD", **period}, NOW)]
 
 
 def test_what_the_trading_account_cannot_take_stays_in_the_wallet(wallet: AccountSpec) -> None:
