@@ -45,6 +45,7 @@ ACTIONS: dict[str, Promise] = {
     "notifications.send_again": gettext_lazy("Send a message again"),
     "notifications.send_test_mail": gettext_lazy("Send a test mail"),
     "notifications.send_test_sms": gettext_lazy("Send a test SMS"),
+    "trading.add_symbol": gettext_lazy("Describe a symbol"),
     "trading.create_symbol_group": gettext_lazy("Make a symbol group"),
     "trading.plan_operation": gettext_lazy("Put a balance operation into the outbox"),
     "trading.reveal_password": gettext_lazy("Look at new account passwords, once"),

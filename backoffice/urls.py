@@ -40,6 +40,7 @@ urlpatterns = [
     path("symbols/", queues.symbol_list, name="symbols"),
     path("symbols/classify/", queues.classify, name="symbol_classify"),
     path("symbols/groups/", queues.symbol_group_create, name="symbol_group_create"),
+    path("symbols/add/", queues.symbol_add, name="symbol_add"),
     path("mt-groups/", queues.mt_group_list, name="mt_groups"),
     path("mt-groups/<int:pk>/lot-factor/", queues.lot_factor, name="lot_factor"),
     path("servers/", servers.server_list, name="servers"),

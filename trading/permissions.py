@@ -8,6 +8,7 @@ RIGHTS = {
     "trading.release_held_deal": _("Release held deals"),
     "trading.view_symbol": _("See symbols, their groups and MT groups"),
     "trading.classify_symbol": _("Put symbols into the groups that plans name"),
+    "trading.add_symbol": _("Describe symbols that an MT server does not describe"),
     "trading.decide_change": _("Decide what changed on an MT server"),
     "trading.assign_account": _("Give an account of an MT server its client"),
     "trading.pause_server": _("Pause the reading of an MT server, and compare it"),

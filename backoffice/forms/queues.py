@@ -1,5 +1,7 @@
 """Forms of the queues."""
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -7,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from trading.models import SymbolGroup
+from trading.symbols import MOST_DIGITS, UnknownSymbol
 
 
 class IdList(forms.TypedMultipleChoiceField):
@@ -47,6 +50,40 @@ class SymbolGroupForm(forms.Form):
         widget=forms.TextInput({"class": "input", "autocomplete": "off", "spellcheck": "false"}),
     )  # fmt: skip
     name = forms.CharField(label=_("Name"), max_length=80, widget=forms.TextInput({"class": "input"}))
+
+
+class SymbolForm(forms.Form):
+    """What a symbol is that its server does not describe. `symbol` is the place of one in the list that was shown."""
+
+    symbol = forms.ChoiceField(label=_("Symbol"), widget=forms.Select({"class": "select"}))
+    contract_size = forms.DecimalField(
+        label=_("Contract size"), max_digits=18, decimal_places=8, min_value=Decimal("0.00000001"),
+        help_text=_("Units of the base in one lot, for example 100000."),
+        widget=forms.TextInput({"class": "input num", "inputmode": "decimal", "autocomplete": "off"}),
+    )  # fmt: skip
+    digits = forms.IntegerField(
+        label=_("Digits"), min_value=0, max_value=MOST_DIGITS,
+        widget=forms.TextInput({"class": "input num", "inputmode": "numeric", "autocomplete": "off"}),
+    )  # fmt: skip
+    quote_currency = forms.RegexField(
+        r"^[A-Za-z0-9]{3,8}$", label=_("Quote currency"),
+        widget=forms.TextInput(
+            {"class": "input num uppercase", "autocomplete": "off", "spellcheck": "false", "maxlength": "8"}
+        ),
+    )  # fmt: skip
+
+    def __init__(self, unknown: Sequence[UnknownSymbol], *args: Any) -> None:
+        super().__init__(*args)
+        self.unknown = {f"{row.server_id}/{row.name}": row for row in unknown}
+        self.fields["symbol"].choices = [
+            (key, f"{row.name} · {row.server} ({row.held})") for key, row in self.unknown.items()
+        ]
+
+    def clean_symbol(self) -> UnknownSymbol:
+        return self.unknown[self.cleaned_data["symbol"]]
+
+    def clean_quote_currency(self) -> str:
+        return str(self.cleaned_data["quote_currency"]).upper()
 
 
 class LotFactorForm(forms.Form):

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from access.decorators import ActorRequest, requires
 from backoffice.corrections import to_preview
-from backoffice.forms.queues import ClassifyForm, LotFactorForm, ReleaseForm, SymbolGroupForm
+from backoffice.forms.queues import ClassifyForm, LotFactorForm, ReleaseForm, SymbolForm, SymbolGroupForm
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
 from commissions.whatif.changes import ClassifySymbols, SetLotFactor
 from commissions.whatif.corrections import make_change
@@ -19,7 +19,7 @@ from core.errors import DomainError
 from trading.held import ask_releases
 from trading.models import MtGroup
 from trading.queries import held_deals, mt_groups_visible_to, open_tasks, symbol_groups, symbols_visible_to
-from trading.symbols import create_symbol_group
+from trading.symbols import add_symbol, create_symbol_group, unknown_symbols
 
 SHOWN = 200
 
@@ -56,7 +56,7 @@ def _held(request: ActorRequest, form: ReleaseForm, *, status: int = 200) -> Htt
 @require_safe
 def symbol_list(request: ActorRequest) -> HttpResponse:
     """List symbols, by default those that nobody has put into a group."""
-    return _symbols(request, classify=ClassifyForm(symbol_groups()), new_group=SymbolGroupForm())
+    return _symbols(request)
 
 
 @requires("trading.classify_symbol")
@@ -65,14 +65,14 @@ def classify(request: ActorRequest) -> HttpResponse:
     """Put the ticked symbols into a group."""
     form = ClassifyForm(symbol_groups(), request.POST)
     if not form.is_valid():
-        return _symbols(request, classify=form, new_group=SymbolGroupForm(), status=UNPROCESSABLE)
+        return _symbols(request, classify=form, status=UNPROCESSABLE)
     group, symbol_ids = form.cleaned_data["group"], form.cleaned_data["symbols"]
     try:
         change = ClassifySymbols(tuple(symbol_ids), group.pk)
         correction = make_change(changes=[change], actor=request.actor, now=timezone.now())
     except DomainError as error:
         put_on_form(form, error)
-        return _symbols(request, classify=form, new_group=SymbolGroupForm(), status=UNPROCESSABLE)
+        return _symbols(request, classify=form, status=UNPROCESSABLE)
     if correction is not None:
         return to_preview(request, correction)
     count = len(set(symbol_ids))
@@ -94,18 +94,44 @@ def symbol_group_create(request: ActorRequest) -> HttpResponse:
         else:
             messages.success(request, _("The symbol group %(group)s exists now.") % {"group": group.name})
             return redirect("backoffice:symbols")
-    return _symbols(request, classify=ClassifyForm(symbol_groups()), new_group=form, status=UNPROCESSABLE)
+    return _symbols(request, new_group=form, status=UNPROCESSABLE)
+
+
+@requires("trading.add_symbol")
+@require_POST
+def symbol_add(request: ActorRequest) -> HttpResponse:
+    """Say what a symbol is that its server does not describe."""
+    form = SymbolForm(unknown_symbols(request.actor), request.POST)
+    if form.is_valid():
+        wanted = form.cleaned_data
+        unknown = wanted.pop("symbol")
+        try:
+            add_symbol(unknown=unknown, **wanted, actor=request.actor, now=timezone.now())
+        except DomainError as error:
+            put_on_form(form, error)
+        else:
+            sentence = _("%(symbol)s is known now; the deals that waited for it are read in the next round.")
+            messages.success(request, sentence % {"symbol": unknown.name})
+            return redirect("backoffice:symbols")
+    return _symbols(request, new_symbol=form, status=UNPROCESSABLE)
 
 
 def _symbols(
-    request: ActorRequest, *, classify: ClassifyForm, new_group: SymbolGroupForm, status: int = 200
+    request: ActorRequest,
+    *,
+    classify: ClassifyForm | None = None,
+    new_group: SymbolGroupForm | None = None,
+    new_symbol: SymbolForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     show_all = request.GET.get("show") == "all"
     found = symbols_visible_to(request.actor).order_by("server__name", "name")
     rows = list(found if show_all else found.filter(group__isnull=True))
     context = {
-        "rows": rows, "show_all": show_all, "groups": list(symbol_groups()), "classify": classify,
-        "new_group": new_group, "unclassified": open_tasks().unclassified_symbols,
+        "rows": rows, "show_all": show_all, "groups": list(symbol_groups()),
+        "classify": classify or ClassifyForm(symbol_groups()), "new_group": new_group or SymbolGroupForm(),
+        "new_symbol": new_symbol or SymbolForm(unknown_symbols(request.actor)),
+        "unclassified": open_tasks().unclassified_symbols,
     }  # fmt: skip
     return show(request, "symbols/list.html", context, nav="symbols", part="symbols/_list.html", status=status)
 

@@ -26,9 +26,10 @@ SYSTEM = Actor.system("test")
 OPENED = datetime(2026, 1, 1, tzinfo=UTC)
 ALL_RIGHTS = (
     "backoffice.view_overview", "trading.view_trading_account", "trading.view_held_deal", "trading.release_held_deal",
-    "trading.view_symbol", "trading.classify_symbol", "trading.set_lot_factor", "clients.view_client", "ib.view_ib",
-    "ib.move_ib", "commissions.view_plan", "commissions.edit_plan", "commissions.assign_plan", "ledger.view_entry",
-    "access.view_audit", "commissions.view_rebate", "ib.edit_agreement", "commissions.view_acceptance",
+    "trading.view_symbol", "trading.classify_symbol", "trading.add_symbol", "trading.set_lot_factor",
+    "clients.view_client", "ib.view_ib", "ib.move_ib", "commissions.view_plan", "commissions.edit_plan",
+    "commissions.assign_plan", "ledger.view_entry", "access.view_audit",
+    "commissions.view_rebate", "ib.edit_agreement", "commissions.view_acceptance",
 )  # fmt: skip
 
 

@@ -10,8 +10,11 @@ from django.utils import timezone
 
 from access.models import AuditEvent, User
 from mt4bridge.models import MtServer
-from tests.backoffice.pages import errors, messages, rows
+from tests.backoffice.pages import errors, messages, rows, tree
 from trading.models import HeldDeal, MtGroup, Symbol, SymbolGroup
+from trading.queries import release_keys
+from trading.sync.models import ServerChange
+from trading.sync.structure import sync_symbols
 
 pytestmark = pytest.mark.integration
 
@@ -131,6 +134,30 @@ def test_classifying_needs_symbols_and_a_group(office: Browser, server: MtServer
     assert (nothing.status_code, errors(nothing)) == (422, ["Tick at least one symbol.", "This field is required."])
     assert no_group.status_code == 422
     assert Symbol.objects.get(pk=gold.pk).group is None
+
+
+def test_a_symbol_that_the_server_does_not_describe_is_described_by_staff(office: Browser, server: MtServer) -> None:
+    for ticket in (1, 2):
+        hold(server, ticket, reason="unknown_symbol", detail="USDJPY.m")
+    hold(server, 3, reason="unknown_symbol", detail="XAUUSD.m")
+    wanted = {"symbol": f"{server.pk}/USDJPY.m", "contract_size": "100000", "digits": "3", "quote_currency": "jpy"}
+
+    shown = tree(office.get("/office/symbols/")).xpath("//select[@name='symbol']/option/text()")
+    wrong = office.post("/office/symbols/add/", {**wanted, "contract_size": "0"})
+    added = office.post("/office/symbols/add/", wanted, follow=True)
+    again = office.post("/office/symbols/add/", wanted)
+
+    assert shown == ["USDJPY.m · Aurora-Live (2)", "XAUUSD.m · Aurora-Live (1)"]
+    assert (wrong.status_code, again.status_code) == (422, 422)
+    assert messages(added) == ["USDJPY.m is known now; the deals that waited for it are read in the next round."]
+    symbol = Symbol.objects.get()
+    assert (symbol.name, symbol.contract_size_e8, symbol.digits, symbol.quote_currency, symbol.group) == (
+        "USDJPY.m", 100_000 * 10**8, 3, "JPY", None,
+    )  # fmt: skip
+    assert [key.ticket for key in release_keys(server_id=server.pk)] == [1, 2]
+    assert AuditEvent.objects.get(action="trading.add_symbol").object_id == str(symbol.pk)
+    assert sync_symbols(server_id=server.pk, rows=[], now=timezone.now()) == 0
+    assert not ServerChange.objects.exists()
 
 
 def test_a_symbol_group_is_added_once(office: Browser, server: MtServer) -> None:

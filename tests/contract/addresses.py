@@ -92,6 +92,7 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:symbols": office("trading.view_symbol"),
     "backoffice:symbol_classify": action("trading.classify_symbol", 422, also=("trading.view_symbol",)),
     "backoffice:symbol_group_create": action("trading.classify_symbol", data={"code": "metals", "name": "Metals"}),
+    "backoffice:symbol_add": action("trading.add_symbol", 422, also=("trading.view_symbol",)),
     "backoffice:mt_groups": office("trading.view_symbol"),
     "backoffice:lot_factor": office("trading.set_lot_factor", pk="mt_group"),
     "backoffice:servers": office("mt4bridge.view_server"),

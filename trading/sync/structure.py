@@ -71,7 +71,10 @@ def _group_changes(group: MtGroup, row: GroupRow) -> list[Change]:
 def sync_symbols(*, server_id: int, rows: Sequence[SymbolRow], now: datetime) -> int:
     """Take over the symbols of the server; return how many are new here. A new one is unclassified.
 
-    Deals that were held because a symbol was unknown are taken by the walker's next round."""
+    Deals that were held because a symbol was unknown are taken by the walker's next round. A server that lists no
+    symbol at all does not describe any (the mirror of an MT4 server): then staff do."""
+    if not rows:
+        return 0
     known = {symbol.name: symbol for symbol in Symbol.objects.filter(server_id=server_id)}
     listed = _by_name(row for row in rows if row.contract_size_e8 > 0)
     fresh = [row for name, row in listed.items() if name not in known]
