@@ -33,7 +33,7 @@ STAFF = [
 ]  # fmt: skip
 PAGES = {"": ["/sign-in/", "/nothing-here/"], "master": PARTNER, "trader": TRADER, "dana": STAFF}
 # Each theme with each language and each width, each language with each width: all pairs, in six looks of twelve. A page
-# is seen in two of them, which hold both themes and both widths; its neighbours in the other four. `-m soak`: in all six.
+# is seen in two of them, which hold both themes and both widths, its neighbours in the others; with `-m soak` in all.
 LOOKS = [
     ("light", "en", 1440),
     ("dark", "en", 390),
