@@ -17,7 +17,9 @@ FILES = Path(__file__).parent.parent / "scenarios"
 
 
 def documents() -> list[dict[str, Any]]:
-    return [doc for path in sorted(FILES.glob("*.yaml")) for doc in yaml.safe_load_all(path.read_text())]
+    return [
+        doc for path in sorted(FILES.glob("*.yaml")) for doc in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)
+    ]
 
 
 def e8(text: Any) -> int:

@@ -32,7 +32,7 @@ from tests.mt4bridge.test_terminal_agent import deal as terminal_deal
 
 pytestmark = pytest.mark.unit
 FILE = Path(contract.__file__).with_name("openapi.yaml")
-DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+DOCUMENT: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 EVER = "from_ms=0&to_ms=9000000000000"
 NEW_USER = {
     "request_id": "u1", "login": 0, "group": "demo-usd", "name": "A B", "leverage": 100, "token": "T1",

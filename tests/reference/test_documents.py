@@ -19,7 +19,7 @@ def read_all() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for folder in FOLDERS:
         for path in sorted(folder.glob("*.yaml")):
-            for place, doc in enumerate(yaml.safe_load_all(path.read_text())):
+            for place, doc in enumerate(yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)):
                 if doc is not None:
                     found[f"{folder.name}/{path.stem}/{place}-{doc['scenario']}"] = with_zones(doc)
     return found
