@@ -4,12 +4,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from django.conf import settings
 from django.db import connection, connections
 
 from access.types import Actor
 from tenancy.context import public_context
 from tenancy.models import Broker
 from tests.databases import cloned_database, schema_of, urls_for
+
+
+def pytest_configure() -> None:
+    """Hash quickly: a third of many a test was the hash of a user's password."""
+    settings.PASSWORD_HASHERS = ["tests.hashing.QuickArgon2PasswordHasher", *settings.PASSWORD_HASHERS[1:]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
