@@ -58,8 +58,8 @@ def test_killing_the_worker_again_and_again_loses_and_doubles_nothing(
     Control(world.control()).send("/sim/faults", on="slow_answer=0.5", slow_seconds="0.2")
     world.start("worker", "beat")
 
-    for round_number in range(6):
-        time.sleep(0.4 + 0.23 * round_number)
+    for round_number in range(4):
+        time.sleep(0.4 + 0.35 * round_number)
         world.kill_worker()
     Control(world.control()).send("/sim/faults", off="all")
     world.wait_until_complete()

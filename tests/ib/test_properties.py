@@ -78,7 +78,7 @@ def _value_at(periods: Periods, subject: int, at: datetime) -> int | None:
     return found[0] if found and found[0] else None
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ib_moves=st.lists(subject_moves, max_size=14), client_moves=st.lists(subject_moves, max_size=8))
 def test_chains_and_tree_equal_the_model(broker: Broker, ib_moves: Moves, client_moves: Moves) -> None:
     with transaction.atomic():
