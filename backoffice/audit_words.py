@@ -53,6 +53,7 @@ ACTIONS: dict[str, Promise] = {
     "trading.read_operation_again": gettext_lazy("Have the server's deals read again"),
     "trading.compare_server": gettext_lazy("Compare with an MT server"),
     "trading.decide_change": gettext_lazy("Decide what changed on an MT server"),
+    "trading.edit_sending_rules": gettext_lazy("Set how patient the outbox is with an MT server"),
     "trading.pause_server": gettext_lazy("Pause the reading of an MT server"),
     "trading.resume_server": gettext_lazy("Resume the reading of an MT server"),
     "trading.register_account": gettext_lazy("Link a trading account to its client"),

@@ -49,6 +49,7 @@ urlpatterns = [
     path("servers/<int:pk>/", servers.server_page, name="server"),
     path("servers/<int:pk>/edit/", servers.server_edit, name="server_edit"),
     path("servers/<int:pk>/test/", servers.server_test, name="server_test"),
+    path("servers/<int:pk>/patience/", servers.server_patience, name="server_patience"),
     path("servers/<int:pk>/switch/", servers.server_switch, name="server_switch"),
     path("rates/", rates.rate_list, name="rates"),
     path("rates/publish/", rates.rate_publish, name="rate_publish"),

@@ -21,6 +21,7 @@ RIGHTS = {
     "trading.request_operation": _("Ask for a balance operation on an MT account"),
     "trading.resolve_operation": _("Settle an operation whose outcome is unknown"),
     "trading.approve_operation": _("Approve balance operations, as the second person"),
+    "trading.edit_sending_rules": _("Set how patient the outbox is with an MT server"),
     "trading.view_rate": _("See currency rates"),
     "trading.publish_rate": _("Publish a currency rate by hand"),
 }

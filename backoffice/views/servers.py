@@ -1,5 +1,7 @@
 """MT servers: which there are, how they are reached, whether they answer, and switching them on and off."""
 
+from dataclasses import asdict
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -10,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access.decorators import ActorRequest, requires
+from backoffice.forms.patience import PatienceForm
 from backoffice.forms.servers import FORMS, ServerForm
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
 from core.errors import DomainError
@@ -18,6 +21,8 @@ from mt4bridge.models import MtServer
 from mt4bridge.probing import Probe, probe_server
 from mt4bridge.queries import error_in_words, last_error_in_words, servers_visible_to
 from mt4bridge.services import add_server, edit_server, note_test, set_server_active
+from trading.operations.moving import rules_of
+from trading.operations.patience import patience_of, set_patience
 
 KIND_WORDS: dict[str, Promise] = {
     ServerKind.WEBAPI: gettext_lazy("An MT5 server with its Web API, as MetaQuotes delivers it. Reads and writes."),
@@ -31,6 +36,7 @@ KIND_WORDS: dict[str, Promise] = {
         "Nobody is contacted: MT4 statements and MT5 histories are uploaded here and shown before they count."
     ),
 }
+WRITING = (ServerKind.WEBAPI, ServerKind.HTTPBRIDGE)  # what is sent to MT goes through these
 GROUPS_SHOWN = 12
 
 
@@ -126,6 +132,24 @@ def server_switch(request: ActorRequest, pk: int) -> HttpResponse:
     return redirect("backoffice:server", server.pk)
 
 
+@requires("trading.edit_sending_rules")
+@require_http_methods(["GET", "HEAD", "POST"])
+def server_patience(request: ActorRequest, pk: int) -> HttpResponse:
+    """Show and set how patient the outbox is with the server."""
+    server = get_object_or_404(servers_visible_to(request.actor), pk=pk, kind__in=WRITING)
+    form = PatienceForm(request.POST or None, initial=asdict(patience_of(rules_of(server.pk))))
+    if request.method == "POST" and form.is_valid():
+        try:
+            set_patience(server_id=server.pk, patience=form.patience(), actor=request.actor, now=timezone.now())
+        except DomainError as error:
+            put_on_form(form, error)
+        else:
+            messages.success(request, _("The settings of %(name)s are stored.") % {"name": server.name})
+            return redirect("backoffice:server", server.pk)
+    status = UNPROCESSABLE if request.method == "POST" else 200
+    return show(request, "servers/patience.html", {"server": server, "form": form}, nav="servers", status=status)
+
+
 def _page(request: ActorRequest, server: MtServer, probe: Probe | None) -> HttpResponse:
     words = error_in_words(code=probe.error_code, fields=probe.error_fields) if probe and not probe.ok else ""
     context = {
@@ -133,7 +157,8 @@ def _page(request: ActorRequest, server: MtServer, probe: Probe | None) -> HttpR
         "groups": probe.groups[:GROUPS_SHOWN] if probe else (),
         "more_groups": max(len(probe.groups) - GROUPS_SHOWN, 0) if probe else 0,
         "unchecked": server.kind != ServerKind.FILES and server.tls_mode == TlsMode.OFF,
-        "reached": server.kind != ServerKind.FILES, "editable": server.kind in FORMS,
+        "reached": server.kind != ServerKind.FILES, "editable": server.kind in FORMS, "writes": server.kind in WRITING,
+        "patience": patience_of(rules_of(server.pk)),
     }  # fmt: skip
     return show(request, "servers/page.html", context, nav="servers")
 

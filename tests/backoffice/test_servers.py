@@ -1,6 +1,7 @@
 """MT servers: adding, editing, testing the connection, switching off; what is refused, and what is never shown."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mt4bridge.models import MtServer
 from mt4bridge.queries import servers_to_contact
 from tests.backoffice.pages import errors, facts, heading, messages, rows, text_of, tree
 from tests.mt4bridge.conftest import SMALL_BOOK, Simulator, simulators
+from trading.operations.moving import rules_of
 
 pytestmark = pytest.mark.integration
 
@@ -239,3 +241,31 @@ def test_who_may_only_look_sees_no_button_and_cannot_post(
     assert tree(page).xpath("//form[contains(@action, '/office/servers/')]") == []
     assert looker.post(f"/office/servers/{server.pk}/test/").status_code == 403
     assert looker.post(f"/office/servers/{server.pk}/edit/", FILLED).status_code == 403
+
+
+def test_patience_is_set_within_its_bounds_and_stands_in_the_trail(
+    new_staff: Callable[..., User], as_staff: Callable[[User], Browser]
+) -> None:
+    staff = as_staff(new_staff("Rita Risk", rights=(*RIGHTS, "trading.edit_sending_rules")))
+    server = add(staff)
+    address = f"/office/servers/{server.pk}/patience/"
+    shown = tree(staff.get(address)).xpath("//form[@method='post' and not(@action)]//input[@type='text']/@value")
+    wanted = {"settle_window_s": "240", "read_gap_s": "60", "lease_s": "90", "max_attempts": "5"}
+
+    short = staff.post(address, {**wanted, "settle_window_s": "89"})
+    many = staff.post(address, {**wanted, "max_attempts": "11"})
+    stored = staff.post(address, wanted)
+
+    assert shown == ["90", "60", "90", "3"]
+    assert [(answer.status_code, errors(answer)) for answer in (short, many)] == [
+        (422, ["From 90 to 3600."]), (422, ["From 1 to 10."]),
+    ]  # fmt: skip
+    assert stored.status_code == 302
+    rules = rules_of(server.pk)
+    assert (rules.settle_window, rules.max_attempts) == (timedelta(seconds=240), 5)
+    event = AuditEvent.objects.latest("pk")
+    assert (event.action, event.before, event.after) == (
+        "trading.edit_sending_rules",
+        {"settle_window_s": 90, "read_gap_s": 60, "lease_s": 90, "max_attempts": 3},
+        {"settle_window_s": 240, "read_gap_s": 60, "lease_s": 90, "max_attempts": 5},
+    )

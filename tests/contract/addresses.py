@@ -99,6 +99,7 @@ ADDRESSES: dict[str, Address] = {
     "backoffice:server_kinds": office("mt4bridge.edit_server"),
     "backoffice:server_add": office("mt4bridge.edit_server", kind="=webapi"),
     "backoffice:server": office("mt4bridge.view_server", pk="server"),
+    "backoffice:server_patience": office("trading.edit_sending_rules", also=("mt4bridge.view_server",), pk="server"),
     "backoffice:server_edit": office("mt4bridge.edit_server", also=("mt4bridge.view_server",), pk="server"),
     "backoffice:server_test": action("mt4bridge.edit_server", 200, also=("mt4bridge.view_server",), pk="server"),
     "backoffice:server_switch": action("mt4bridge.edit_server", also=("mt4bridge.view_server",), pk="server"),
