@@ -1,6 +1,6 @@
-"""Steps of the soak that send money: operations through the outbox, and whether each was booked exactly once."""
+"""Steps of the soak that write: operations and new accounts through the outbox, and whether each was done just once."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,12 +8,15 @@ from typing import Any
 from django.db.models import Count
 
 from access.types import Actor
+from clients.models import Client
 from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
 from mt4bridge.types import DealRow
-from trading.models import TradingAccount
+from trading.models import MtGroup, TradingAccount
+from trading.operations.account_models import AccountOrder, AccountType
 from trading.operations.enums import OPEN, Purpose
 from trading.operations.models import BalanceOperation
+from trading.operations.ordering import NewAccount, order_account
 from trading.operations.planning import OperationSpec, plan_operation
 
 ACTOR = Actor.system("soak")
@@ -29,9 +32,19 @@ def plan(server: str, login: int, amount: str, key: str) -> str:
     return str(plan_operation(spec=spec, actor=ACTOR, now=datetime.now(UTC)).ref)
 
 
+def open_account(server: str, key: str) -> str:
+    """Order an account for one of the clients; return its token."""
+    group = MtGroup.objects.filter(server__name=server, currency="USD").select_related("server").order_by("pk")[0]
+    kind, _created = AccountType.objects.get_or_create(
+        name=server, defaults={"server": group.server, "mt_group": group, "leverages": [100], "most_per_client": 500}
+    )
+    wanted = NewAccount(Client.objects.order_by("pk")[0], kind, 100, key)
+    return str(order_account(wanted=wanted, actor=ACTOR, now=datetime.now(UTC)).token)
+
+
 def open_operations() -> int:
-    """Return how many operations nobody has decided yet."""
-    return BalanceOperation.objects.filter(state__in=OPEN).count()
+    """Return how many operations and accounts nobody has decided yet."""
+    return sum(rows.filter(state__in=OPEN).count() for rows in (BalanceOperation.objects, AccountOrder.objects))
 
 
 def judge_operations() -> dict[str, Any]:
@@ -42,6 +55,20 @@ def judge_operations() -> dict[str, Any]:
         rows = [row for each in open_gateway(server).deals(since=since, until=until) for row in each]
         wrong += _wrong(server, [row for row in rows if isinstance(row, DealRow)])
     states = BalanceOperation.objects.order_by().values_list("state").annotate(n=Count("pk"))
+    return {"wrong": wrong, "states": dict(states)}
+
+
+def judge_orders() -> dict[str, Any]:
+    """Return how many orders ended how, and those whose account is not there once when confirmed, or there when not."""
+    wrong: list[str] = []
+    for server in MtServer.objects.order_by("pk"):
+        tokens = Counter(user.token for user in open_gateway(server).users())
+        wrong += [
+            f"{order.token} is {order.state} and there {tokens[order.token]} times"
+            for order in AccountOrder.objects.filter(server=server)
+            if tokens[order.token] != (order.state == "confirmed")
+        ]
+    states = AccountOrder.objects.order_by().values_list("state").annotate(n=Count("pk"))
     return {"wrong": wrong, "states": dict(states)}
 
 
@@ -58,4 +85,7 @@ def _wrong(server: MtServer, deals: list[DealRow]) -> list[str]:
     return wrong
 
 
-STEPS = {"plan": plan, "open_operations": open_operations, "judge_operations": judge_operations}
+STEPS = {
+    "plan": plan, "open_account": open_account, "open_operations": open_operations,
+    "judge_operations": judge_operations, "judge_orders": judge_orders,
+}  # fmt: skip

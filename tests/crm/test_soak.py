@@ -1,5 +1,6 @@
-"""Ten minutes of everything that goes wrong: three servers that trade, every fault at random, workers that die, and two
-hundred balance operations. At the end nothing is lost, doubled or undecided: the servers' own books say so.
+"""Ten minutes of everything that goes wrong: three servers that trade, every fault at random, workers that die, two
+hundred balance operations and thirty new accounts. At the end nothing is lost, doubled or undecided: the servers' own
+books say so.
 
 KEEL_SOAK_SECONDS shortens it; KEEL_SOAK_SEED names another course of events."""
 
@@ -27,7 +28,7 @@ from tests.crm.world import World, own_servers
 SECONDS = float(os.environ.get("KEEL_SOAK_SECONDS", "600"))
 pytestmark = [pytest.mark.soak, pytest.mark.e2e, pytest.mark.timeout(SECONDS + 3_000)]
 SEED = int(os.environ.get("KEEL_SOAK_SEED", "1"))
-OPERATIONS = 200
+OPERATIONS, ACCOUNTS = 200, 30
 SETTLED_WITHIN_S = 420.0  # the longest back-off is two and a half minutes; a comparison waits for the next ring
 # A server that cannot prove itself is left alone for long; a few are enough.
 SHARES = {"impostor": (0.002, 0.01), "slow_answer": (0.02, 0.1)}
@@ -69,27 +70,28 @@ def test_nothing_is_lost_doubled_or_undecided(tmp_path: Path) -> None:
         controls = [Control(_ready(simulator)["control"]) for simulator in simulators]
         world.start("worker", "beat")
 
-        planned = _disturb(world, controls, logins, chance)
+        _disturb(world, controls, logins, chance)
         injected = _quieten(controls)
         _settle(world)
         for kind in ("monthly", "monthly", "balances"):  # the first takes over what lies further back
             world.step("compare", kind)
             _settle(world)
 
-        seen, money = world.step("judge_by_server"), world.step("judge_operations")
+        seen, money, opened = (world.step(f"judge_{what}") for what in ("by_server", "operations", "orders"))
         _books_agree(world, controls)
-        assert (seen["findings"], money["wrong"]) == ([], [])
-        assert sum(money["states"].values()) == planned
-        assert money["states"].keys() <= {"confirmed", "refused"}
+        assert (seen["findings"], money["wrong"], opened["wrong"]) == ([], [], [])
+        assert (sum(money["states"].values()), sum(opened["states"].values())) == (OPERATIONS, ACCOUNTS)
+        assert money["states"].keys() | opened["states"].keys() <= {"confirmed", "refused"}
         assert {each[1] for kind in ("monthly", "balances") for each in world.step("last_runs", kind).values()} == {0}
         assert sorted(name for name, times in injected.items() if not times) == [] or SECONDS < 300
 
 
-def _disturb(world: World, controls: Sequence[Control], logins: dict[str, list[int]], chance: random.Random) -> int:
-    """Let everything go wrong for the time of the soak; return how many operations were planned."""
-    began, planned, killed = time.monotonic(), 0, 0
-    while (passed := time.monotonic() - began) < SECONDS or planned < OPERATIONS:
-        _switch(chance.choice(controls), chance)
+def _disturb(world: World, controls: Sequence[Control], logins: dict[str, list[int]], chance: random.Random) -> None:
+    """Let everything go wrong for the time of the soak, and send all operations and orders meanwhile."""
+    began, killed, planned, ordered = time.monotonic(), 0, 0, 0
+    while (passed := time.monotonic() - began) < SECONDS or (planned, ordered) != (OPERATIONS, ACCOUNTS):
+        unseen = [name for name, times in _injected(controls).items() if not times] if passed > SECONDS / 2 else []
+        _switch(chance.choice(controls), chance, unseen)
         if chance.random() < 0.1:
             chance.choice(controls).send("/sim/cut")
         if killed < SECONDS / 120 and passed > (killed + 0.5) * SECONDS / max(SECONDS / 120, 1):
@@ -97,14 +99,15 @@ def _disturb(world: World, controls: Sequence[Control], logins: dict[str, list[i
             killed += 1
         for number, control in enumerate(controls):
             _trade(control, logins[f"Server {number}"], chance)
-        due = min(OPERATIONS, int(OPERATIONS * passed / SECONDS) + 1)
-        for number in range(planned, due):
+        while planned < min(OPERATIONS, int(OPERATIONS * passed / SECONDS) + 1):
             server = chance.choice(sorted(logins))
             amount = chance.choice((1, 1, -1)) * chance.randrange(1, 5_000)
-            world.step("plan", server, chance.choice(logins[server]), f"{amount / 100:.2f}", f"soak-{number}")
-        planned = due
+            world.step("plan", server, chance.choice(logins[server]), f"{amount / 100:.2f}", f"soak-{planned}")
+            planned += 1
+        while ordered < min(ACCOUNTS, int(ACCOUNTS * passed / SECONDS) + 1):
+            world.step("open_account", chance.choice(sorted(logins)), f"soak-{ordered}")
+            ordered += 1
         time.sleep(1)
-    return planned
 
 
 def _trade(control: Control, logins: Sequence[int], chance: random.Random) -> None:
@@ -114,20 +117,28 @@ def _trade(control: Control, logins: Sequence[int], chance: random.Random) -> No
     control.send("/sim/trade", login=chance.choice(logins), symbol="EURUSD", lots=lots, side=side, **keep)
 
 
-def _switch(control: Control, chance: random.Random) -> None:
-    """Turn some faults of one server on, each at a rate of its own, and the others off."""
+def _switch(control: Control, chance: random.Random, unseen: Sequence[str]) -> None:
+    """Turn some faults of one server on, each at a rate of its own, and the others off; what was never seen often."""
     chosen = chance.sample(sorted(FAULTS), k=chance.randrange(1, 5))
     rates = {name: chance.uniform(*SHARES.get(name, (0.02, 0.25))) for name in chosen}
+    rates |= dict.fromkeys(unseen, 0.5)
     control.send("/sim/faults", off="all")
     control.send("/sim/faults", on=",".join(f"{name}={rate:.3f}" for name, rate in rates.items()))
 
 
 def _quieten(controls: Sequence[Control]) -> dict[str, int]:
     """End all faults; return how often each fault was injected."""
+    for control in controls:
+        control.send("/sim/faults", off="all")
+    return _injected(controls)
+
+
+def _injected(controls: Sequence[Control]) -> dict[str, int]:
+    """Return how often each fault was injected, by all servers together."""
     injected = dict.fromkeys(FAULTS, 0)
     for control in controls:
-        for name, times in control.send("/sim/faults", off="all")["injected"].items():
-            injected[name] = injected.get(name, 0) + times
+        for name, times in control.send("/sim/faults")["injected"].items():
+            injected[name] += times
     return injected
 
 
