@@ -132,6 +132,7 @@ def set_server_active(*, server: MtServer, is_active: bool, actor: Actor, now: d
     return row
 
 
+@transaction.atomic
 def note_test(*, server: MtServer, outcome: str, actor: Actor, now: datetime) -> None:
     """Note in the trail that somebody had the server contacted; `outcome` is "ok" or the code of an error."""
     _audit("mt4bridge.test_server", server, None, {"outcome": outcome, "address": server.address}, actor, now)

@@ -16,6 +16,7 @@ from backoffice.shell import UNPROCESSABLE, put_on_form, show
 from clients.queries import clients_visible_to
 from commissions.currencies import decide_change
 from core.errors import DomainError
+from mt4bridge.enums import ServerKind
 from mt4bridge.models import MtServer
 from trading.sync.health import server_page_of
 from trading.sync.queries import changes_visible_to, nobodys_accounts_visible_to, open_differences, runs_of
@@ -32,11 +33,12 @@ def server_reading(request: ActorRequest, pk: int) -> HttpResponse:
     server = get_object_or_404(MtServer, pk=pk)
     context = {
         "server": server,
+        "by_files": server.kind == ServerKind.FILES,
         "health": server_page_of(server, now=timezone.now()),
         "runs": runs_of(server.pk),
         "differences": open_differences(server.pk),
     }
-    return show(request, "reading/page.html", context, nav="servers", part="servers/_health.html")
+    return show(request, "reading/page.html", context, nav="servers", part="reading/_health.html")
 
 
 @requires("trading.pause_server")

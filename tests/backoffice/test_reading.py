@@ -10,7 +10,7 @@ from django.utils import timezone
 from access.models import AuditEvent
 from mt4bridge.models import MtServer
 from tests.backoffice.conftest import ALL_RIGHTS
-from tests.backoffice.pages import text_of, tree
+from tests.backoffice.pages import fragment, text_of, tree
 from tests.trading.factories import BEGINNING, make_client, make_mt_group
 from trading.models import DealCursor, MtGroup, TradingAccount
 from trading.sync.models import ServerAccount, ServerChange, ServerSync, SyncDifference, SyncRun
@@ -68,6 +68,13 @@ def test_a_failing_server_says_since_when_and_until_when_it_is_left_alone(desk: 
     )
     assert "next try not before" in notes[0]
     assert notes[1].startswith("The server's clock is 60 minutes away from the one that is set")
+
+
+def test_the_page_asks_again_for_its_figures_alone(desk: Browser, server: MtServer) -> None:
+    answer = fragment(desk, page_of(server))
+
+    found = tree(answer)
+    assert (answer.status_code, found.get("id"), found.xpath("//html|//form")) == (200, "server-health", [])
 
 
 def test_pause_and_resume_leave_an_audit_row_each(desk: Browser, server: MtServer) -> None:

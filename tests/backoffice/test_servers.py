@@ -9,10 +9,13 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from access.models import AuditEvent, User
+from access.types import Actor
 from mt4bridge.models import MtServer
 from mt4bridge.queries import servers_to_contact
+from mt4bridge.services import note_test
 from tests.backoffice.pages import errors, facts, heading, messages, rows, text_of, tree
 from tests.mt4bridge.conftest import SMALL_BOOK, Simulator, simulators
+from tests.trading.factories import make_server
 from trading.operations.moving import rules_of
 
 pytestmark = pytest.mark.integration
@@ -175,6 +178,14 @@ def test_testing_shows_clock_and_groups_and_leaves_a_trace(staff: Browser, mt5: 
     assert "demo" in found["MT groups it shows"] or "real" in found["MT groups it shows"]
     event = AuditEvent.objects.latest("pk")
     assert (event.action, event.after["outcome"]) == ("mt4bridge.test_server", "ok")
+
+
+def test_a_test_is_noted_although_no_transaction_is_open(committed_database: dict[str, str]) -> None:
+    server = make_server()
+
+    note_test(server=server, outcome="ok", actor=Actor.system("test"), now=timezone.now())
+
+    assert AuditEvent.objects.get(object_id=str(server.pk)).after["outcome"] == "ok"
 
 
 def test_a_wrong_clock_is_told_with_the_shift_that_fits(staff: Browser, mt5: Simulator) -> None:

@@ -277,6 +277,7 @@ def test_every_named_template_exists() -> None:
     from_packages = {name for name in named if name.startswith(("django/", "admin/"))}
 
     assert named - from_packages - {"cotton/slot.html", "cotton/vars.html"} - _templates().keys() == set()
+    assert [p.pattern for p in _named_in_code() if not any(p.fullmatch(name) for name in _templates())] == []
 
 
 def test_parts_of_pages_have_an_underscore() -> None:
@@ -306,6 +307,17 @@ def test_templates_hold_nothing_inline(what: str, pattern: str) -> None:
 
     # A mail brings its style sheet along: what reads it knows no other file, and no policy of ours.
     assert found - {"notifications/layout.html"} == set(), what
+
+
+def test_every_table_says_what_it_lists() -> None:
+    silent = {
+        name
+        for name, text in _templates().items()
+        for table in re.finditer(r"<table\b[^>]*>\s*(<caption)?", text)
+        if not table[1] and "role=" not in table[0] and "aria-label" not in table[0]
+    }
+
+    assert silent == set()
 
 
 def test_text_in_templates_can_be_translated() -> None:
