@@ -10,14 +10,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from access.decorators import ActorRequest, requires
-from access.queries import open_approvals
 from backoffice.shell import show
+from backoffice.tiles import tiles_for
 from commissions.impossible import impossible_counts
 from commissions.proof.queries import last_proof
 from commissions.staff import booked_for_day
 from mt4bridge.queries import error_in_words
 from tenancy.context import current_broker
-from trading.queries import ServerHealth, open_tasks, server_healths
+from trading.queries import ServerHealth, server_healths
 from ui.fragments import is_fragment
 
 NOT_MODIFIED = 304
@@ -32,8 +32,7 @@ def overview(request: ActorRequest) -> HttpResponse:
     impossible = impossible_counts()
     figures = {
         "servers": [_in_words(health, impossible) for health in server_healths()],
-        "tasks": open_tasks(),
-        "approvals": open_approvals(request.actor, now=now).count(),
+        "tiles": tiles_for(request.actor, now=now),
         "rebates": booked_for_day(day=today),
         "proof": last_proof(),
         "today": today,

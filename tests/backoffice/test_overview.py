@@ -1,5 +1,6 @@
 """The overview: what needs a decision, and how each MT server stands."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from access.models import User
 from commissions.models import IbDay, Payee
 from commissions.proof.enums import Rule
 from commissions.proof.models import ProofDifference, ProofRun
@@ -16,6 +18,7 @@ from mt4bridge.models import MtServer
 from tests.backoffice.conftest import OPENED, Network
 from tests.backoffice.pages import fragment, text_of, tree
 from trading.models import DealCursor, HeldDeal, MtGroup, Symbol
+from trading.operations.models import OperationFinding
 
 pytestmark = pytest.mark.integration
 
@@ -50,6 +53,24 @@ def test_cards_count_what_waits(office: Browser, server: MtServer) -> None:
         "Changes on the servers": "0 Nothing waits",
         "Approvals": "0 Nobody waits for you",
     }
+
+
+def test_the_tiles_are_what_the_reader_may_open_and_add_up_to_the_badge(
+    new_staff: Callable[..., User], as_staff: Callable[[User], Browser], server: MtServer
+) -> None:
+    hold(server, 1)
+    MtGroup.objects.create(server=server, name="real\\cent", currency="USC")
+    OperationFinding.objects.create(server=server, ref="KR2", ticket=5, kind="strange", found_at=OPENED)
+    rights = ("backoffice.view_overview", "trading.view_held_deal", "trading.view_operation")
+
+    page = tree(as_staff(new_staff("Ana Lim", rights=rights)).get(PAGE))
+
+    assert cards(page) == {
+        "Held deals": "1 Wait to be read again",
+        "Balance operations": "1 Wait for a decision",
+        "Approvals": "0 Nobody waits for you",
+    }
+    assert text_of(page.xpath("//nav[contains(@class, 'btm')]//*[contains(@class, 'dot')]")[0]) == "2"
 
 
 def test_menu_shows_the_counts_beside_their_queues(office: Browser, server: MtServer) -> None:
