@@ -17,7 +17,7 @@ from mt4bridge.enums import UPLOAD_MOVES, ServerKind, UploadState
 from mt4bridge.file_server import packed
 from mt4bridge.histories.deals import deal_rows
 from mt4bridge.histories.read import parse_history
-from mt4bridge.histories.totals import differences
+from mt4bridge.histories.totals import Difference, differences
 from mt4bridge.histories.types import History, HistoryError
 from mt4bridge.models import FileDeal, FileSymbol, HistoryUpload, MtServer
 from mt4bridge.types import BadRow, DealRow, SymbolRow
@@ -29,6 +29,11 @@ CLOSED_FIRST = 10**12  # more than any second that a file can be printed in
 class UploadUnusable(InvalidInput):
     code = "upload_unusable"
     message = _("This file cannot be used: %(reason)s.")
+
+
+class UploadUnreadable(InvalidInput):
+    code = "upload_unreadable"
+    message = _("This file is no history that can be read here, or it is damaged. The reader says: %(found)s.")
 
 
 class UploadMoved(DomainError):
@@ -49,19 +54,19 @@ class Read:
     login: int
     currency: str
     rows: list[DealRow | BadRow]
-    differences: list[str]
+    differences: list[Difference]
 
 
 def read_upload(*, content: bytes, server: MtServer, login: int | None, currency: str) -> Read:
     """Read a file for one server. `login` and `currency` are asked for when the file does not say them.
 
-    :raises UploadUnusable: with a sentence, beside the field that it is about."""
+    :raises UploadUnreadable: it is no history. :raises UploadUnusable: beside the field that it is about."""
     if len(content) > MOST_BYTES:
         raise UploadUnusable(field="file", reason=f"it is larger than {MOST_BYTES >> 20} MB")
     try:
         history = parse_history(content)
     except HistoryError as error:
-        raise UploadUnusable(field="file", reason=str(error)) from None
+        raise UploadUnreadable(field="file", found=str(error)) from None
     found_login, found_currency = history.login or login, history.currency or currency
     if not found_login:
         raise UploadUnusable(field="login", reason=_("it does not say whose account it is; type the login"))
@@ -85,7 +90,7 @@ def store_upload(
 ) -> HistoryUpload:
     """Keep a file to be looked at; the same file again is the upload that is there already. Nothing counts yet.
 
-    :raises UploadNotHere: the server is reached otherwise. :raises UploadUnusable: the file is no history."""
+    :raises UploadNotHere: the server is reached otherwise. :raises UploadUnreadable: the file is no history."""
     if server.kind != ServerKind.FILES:
         raise UploadNotHere
     digest = hashlib.sha256(content).hexdigest()

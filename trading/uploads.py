@@ -16,7 +16,9 @@ _TRADE_ACTIONS, _CREDIT = 2, 3
 
 @dataclass(frozen=True, slots=True)
 class UnknownSymbol:
-    """A symbol that the server does not have here; a namesake on another server proposes, staff decide."""
+    """A symbol that the server does not have here; a namesake on another server proposes, staff decide.
+
+    Namesakes have the same letters and digits, whatever their case and signs: audjpy. and AUDJPY."""
 
     name: str
     digits: int
@@ -87,16 +89,21 @@ def _unknown_symbols(server_id: int, rows: list[DealRow]) -> list[UnknownSymbol]
             digits[row.symbol] = max(digits.get(row.symbol, 0), row.digits)
     known = set(Symbol.objects.filter(server_id=server_id, name__in=digits).values_list("name", flat=True))
     missing = sorted(digits.keys() - known)
-    proposed = {row.name: row for row in Symbol.objects.filter(name__in=missing).order_by("pk")}
-    return [
-        UnknownSymbol(
-            name,
-            digits[name],
-            from_e8(proposed[name].contract_size_e8) if name in proposed else None,
-            proposed[name].quote_currency if name in proposed else "",
-        )
-        for name in missing
-    ]
+    if not missing:
+        return []
+    proposed: dict[str, Symbol] = {}
+    for row in Symbol.objects.order_by("pk"):
+        proposed |= {_plain(row.name): row, f"={row.name}": row}
+    found = []
+    for name in missing:
+        row = proposed.get(f"={name}") or proposed.get(_plain(name))
+        size = from_e8(row.contract_size_e8) if row else None
+        found.append(UnknownSymbol(name, digits[name], size, row.quote_currency if row else ""))
+    return found
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.upper() if letter.isalnum())
 
 
 def _money(scaled: int, digits: int) -> Decimal:

@@ -1,5 +1,7 @@
 """Uploaded histories: hand over a file, see what it would change, confirm or discard it, see what came of it."""
 
+from decimal import Decimal
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -27,15 +29,17 @@ def upload_add(request: ActorRequest, pk: int) -> HttpResponse:
     server = get_object_or_404(servers_visible_to(request.actor), pk=pk, kind=ServerKind.FILES)
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if request.method == "POST" and form.is_valid():
-        file = form.cleaned_data["file"]
+        file, now = form.cleaned_data["file"], timezone.now()
         try:
             upload = store_upload(
                 server=server, content=file.read(), file_name=file.name, login=form.cleaned_data["login"],
-                currency=form.cleaned_data["currency"], actor=request.actor, now=timezone.now(),
+                currency=form.cleaned_data["currency"], actor=request.actor, now=now,
             )  # fmt: skip
         except DomainError as error:
             put_on_form(form, error)
         else:
+            if upload.uploaded_at < now:
+                messages.info(request, _("This file is here already. It counts once."))
             return redirect("backoffice:upload", upload.pk)
     rows = list(uploads_visible_to(request.actor).filter(server=server).order_by("-pk")[:SHOWN])
     status = UNPROCESSABLE if request.method == "POST" else 200
@@ -90,6 +94,7 @@ def _page(request: ActorRequest, upload: HistoryUpload, form: ConfirmForm | None
     pending = upload.state == UploadState.PENDING
     if form is None and pending and preview is not None:
         form = ConfirmForm(preview.unknown_symbols)
-    context = {"upload": upload, "preview": preview, "form": form, "pending": pending}
+    balance = Decimal(upload.facts["balance"]) if upload.facts.get("balance") else None
+    context = {"upload": upload, "preview": preview, "form": form, "pending": pending, "balance": balance}
     status = UNPROCESSABLE if request.method == "POST" else 200
     return show(request, "uploads/page.html", context, nav="servers", status=status)

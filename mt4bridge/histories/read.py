@@ -63,4 +63,7 @@ def _glimpse(first_line: str) -> str:
     """Return a file's beginning for a sentence, without what a terminal would act on."""
     if not first_line:
         return "an empty file"
+    printable = sum(letter.isprintable() for letter in first_line[:60])
+    if printable < 0.8 * len(first_line[:60]):
+        return "a file that is no text"
     return repr("".join(letter if letter.isprintable() else "?" for letter in first_line[:60]))

@@ -1,6 +1,7 @@
 """Check a statement against its own Summary. Pure."""
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from mt4bridge.histories.types import History, Summary
 
@@ -8,8 +9,16 @@ ZERO = Decimal(0)
 _BALANCE, _CREDIT = 2, 3
 
 
-def differences(history: History) -> list[str]:
-    """Return one sentence for each total of the Summary that the rows do not add up to; [] when all agree.
+class Difference(NamedTuple):
+    """A total of the Summary, by its name there, that the rows do not add up to."""
+
+    name: str
+    said: str
+    found: str
+
+
+def differences(history: History) -> list[Difference]:
+    """Return each total of the Summary that the rows do not add up to; [] when all agree.
 
     A csv has no Summary and always agrees."""
     summary = history.summary
@@ -17,9 +26,7 @@ def differences(history: History) -> list[str]:
         return []
     checks = _report_checks(history, summary) if history.deals else _statement_checks(history, summary)
     return [
-        f"{name}: the file says {said}, its rows add up to {found}"
-        for name, said, found in checks
-        if said is not None and said != found
+        Difference(name, str(said), str(found)) for name, said, found in checks if said is not None and said != found
     ]
 
 

@@ -20,7 +20,8 @@ from tests.backoffice.conftest import OPENED, SYSTEM, as_staff, make_client, new
 from tests.backoffice.pages import errors, facts, messages, text_of, tree
 from tests.mt4bridge.conftest import histories  # noqa: F401 -- a fixture
 from tests.mt4bridge.reports import DEALS, report_html, report_xlsx
-from trading.models import Deal, HeldDeal
+from tests.trading.factories import make_server
+from trading.models import Deal, HeldDeal, Symbol
 from trading.queries import book_summaries
 from trading.sync.models import ServerAccount
 from trading.sync.services import assign_account
@@ -114,7 +115,7 @@ def test_a_report_is_shown_confirmed_held_and_recorded(staff: Browser, server: M
     before = staff.get(f"/office/uploads/{upload.pk}/")
     assert "This login belongs to nobody yet" in text_of(tree(before))
     shown = facts(before, "In the file")
-    assert (shown["Closed trades"], shown["Balance in the Summary"]) == ("3", "10247.00")
+    assert (shown["Closed trades"], shown["Balance in the Summary"]) == ("3", "10,247.00 USD")
     assert facts(before, "What it would change") == {
         "New deals": "8", "Changed deals": "0", "There already": "0", "Known better by another file": "0",
         "Held, since the file does not say enough": "0",
@@ -163,7 +164,9 @@ def test_a_later_file_that_says_otherwise_is_shown_as_changed_and_becomes_a_revi
     upload = hand_over(staff, server, report_html(deals=edited, head=head))
     page = staff.get(f"/office/uploads/{upload.pk}/")
 
-    assert "The file does not agree with itself" in text_of(tree(page))
+    (note,) = [text_of(note) for note in tree(page).xpath("//*[contains(@class, 'banner bad')]")]
+    assert note.startswith("The file does not agree with itself")
+    assert "the file says 10247.00, its rows add up to" in note
     assert (facts(page, "What it would change")["Changed deals"], facts(page, "What it would change")["New deals"]) == (
         "1", "0",
     )  # fmt: skip
@@ -211,7 +214,7 @@ def test_a_csv_asks_for_login_and_currency(staff: Browser, server: MtServer) -> 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"\x89PNG\r\n\x1a\n", "This file cannot be used: expected an MT4 statement"),
+        (b"\x89PNG\r\n\x1a\n", "it is damaged. The reader says: expected an MT4 statement"),
         (b"PK\x03\x04nonsense", "damaged or encrypted zip file"),
         (b"x" * ((8 << 20) + 1), "The file is larger than 8 MB."),
         (b"", "The submitted file is empty."),
@@ -237,6 +240,17 @@ def test_a_symbol_without_contract_size_is_asked_for_and_never_guessed(staff: Br
     assert "A contract size is above 0." in errors(answer)
     upload.refresh_from_db()
     assert upload.state == UploadState.PENDING
+
+
+def test_a_namesake_on_another_server_proposes_its_contract(staff: Browser, server: MtServer) -> None:
+    live = make_server("Live")
+    Symbol.objects.create(server=live, name="xau-usd.", contract_size_e8=100 * 10**8, digits=2, quote_currency="USD")
+    upload = hand_over(staff, server, report_html())
+
+    boxes = tree(staff.get(f"/office/uploads/{upload.pk}/")).xpath("//input[starts-with(@name, 'size_')]")
+
+    labels = {text_of(box.xpath("../label")[0]): box.get("value") for box in boxes}
+    assert labels == {"Contract size of EURUSD": None, "Contract size of XAUUSD": "100"}
 
 
 def test_who_may_only_look_can_neither_upload_nor_confirm(

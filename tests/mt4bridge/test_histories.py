@@ -86,9 +86,9 @@ def test_a_changed_row_shows_as_a_difference_from_the_summary() -> None:
     history = parse_history(SMALL_STATEMENT.replace("<td>-30.00</td>", "<td>-31.00</td>").encode())
 
     assert differences(history) == [
-        "Closed Trade P/L: the file says -22.70, its rows add up to -23.70",
-        "Balance: the file says 977.30, its rows add up to 976.30",
-        "Equity: the file says 1027.30, its rows add up to 1026.30",
+        ("Closed Trade P/L", "-22.70", "-23.70"),
+        ("Balance", "977.30", "976.30"),
+        ("Equity", "1027.30", "1026.30"),
     ]
 
 

@@ -67,8 +67,8 @@ def test_a_changed_row_is_a_difference_from_the_files_own_balance() -> None:
     history = parse_history(report_html(deals=changed, positions=(POSITIONS[0], row, POSITIONS[2])))
 
     assert differences(history) == [
-        "Total Net Profit: the file says 247.00, its rows add up to 248.00",
-        "Balance: the file says 10247.00, its rows add up to 10248.00",
+        ("Total Net Profit", "247.00", "248.00"),
+        ("Balance", "10247.00", "10248.00"),
     ]
 
 
@@ -76,7 +76,7 @@ def test_a_report_of_a_part_of_the_accounts_life_begins_with_the_balance_before_
     history = parse_history(report_html(deals=DEALS[5:], positions=POSITIONS[2:]))
 
     assert history.opening_balance == Decimal("10482.60")
-    assert differences(history) == ["Total Net Profit: the file says 247.00, its rows add up to -235.60"]
+    assert differences(history) == [("Total Net Profit", "247.00", "-235.60")]
 
 
 def test_a_closing_deal_without_its_position_is_named_and_not_guessed() -> None:
