@@ -18,7 +18,7 @@ from portal.opening_forms import ChangeForm, OpenAccountForm
 from trading.models import TradingAccount
 from trading.operations.account_models import AccountOrder
 from trading.operations.account_orders import reveal_passwords
-from trading.operations.enums import OrderKind
+from trading.operations.enums import MOVING, OrderKind
 from trading.operations.order_queries import orders_visible_to, types_visible_to
 from trading.operations.order_words import order_in_words
 from trading.operations.ordering import NewAccount, order_account, order_change, type_of
@@ -53,10 +53,14 @@ def open_account(request: ActorRequest) -> HttpResponse:
 @requires_client
 @require_safe
 def account_orders(request: ActorRequest) -> HttpResponse:
-    """List what was ordered, newest first, with passwords that wait to be shown."""
+    """List what was ordered, newest first, with passwords that wait to be shown.
+
+    While something is under way the page asks again by itself."""
     now = timezone.now()
     rows = [order_in_words(row, now=now) for row in orders_visible_to(request.actor).order_by("-pk")[:SHOWN]]
-    return render(request, "portal/accounts/orders.html", {"nav": "accounts", "rows": rows, "now": now})
+    moving = any(one.row.state in MOVING for one in rows)
+    context = {"nav": "accounts", "rows": rows, "now": now, "moving": moving}
+    return render(request, "portal/accounts/orders.html", context)
 
 
 @requires_client

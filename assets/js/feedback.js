@@ -41,4 +41,7 @@ function age(element) {
   const [unit, size] = UNITS.find(([, length]) => seconds >= length) ?? UNITS[3];
   element.textContent = words.format(-Math.floor(seconds / size), unit);
 }
-setInterval(() => $$('time[data-ago]').forEach(age), 5000);
+const ages = () => $$('time[data-ago]').forEach(age);
+ages();
+addEventListener('htmx:after:swap', ages);
+setInterval(ages, 5000);

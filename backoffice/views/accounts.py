@@ -18,7 +18,7 @@ from core.errors import DomainError
 from trading.operations.account_models import AccountType
 from trading.operations.account_orders import decide_order, settle_order
 from trading.operations.account_types import TypeTerms, save_account_type
-from trading.operations.enums import OrderKind
+from trading.operations.enums import MOVING, OrderKind
 from trading.operations.order_queries import orders_visible_to, types_visible_to
 from trading.operations.order_words import order_in_words
 from trading.operations.ordering import NewAccount, order_account, order_change
@@ -36,7 +36,9 @@ def order_list(request: ActorRequest) -> HttpResponse:
             rows = rows.filter(**{name: form.cleaned_data[name]})
     page = latest(rows, time="planned_at", before=read_text(request.GET, "before", most=60))
     now = timezone.now()
-    context = {"form": form, "page": page, "rows": [order_in_words(row, now=now) for row in page.rows]}
+    rows_in_words = [order_in_words(row, now=now) for row in page.rows]
+    moving = any(row.state in MOVING for row in page.rows)
+    context = {"form": form, "page": page, "rows": rows_in_words, "moving": moving}
     status = 200 if form.is_valid() else UNPROCESSABLE
     part = "account_orders/_list.html"
     return show(request, "account_orders/list.html", context, nav="account_orders", part=part, status=status)

@@ -20,7 +20,7 @@ from trading.operations.deciding import (
     request_settling,
     withdraw_operation,
 )
-from trading.operations.enums import OperationState
+from trading.operations.enums import MOVING, OperationState
 from trading.operations.models import BalanceOperation
 from trading.operations.queries import counts_by_state, findings_visible_to, manual_deals, operations_visible_to
 from trading.operations.words import reason_in_words
@@ -92,7 +92,10 @@ def _page(request: ActorRequest, row: BalanceOperation, form: SettlingForm) -> H
          "why": reason_in_words(event.reason, event.detail)}
         for event in row.events.order_by("number")
     ]  # fmt: skip
-    context = {**in_words(row), "moves": moves, "form": form, "findings": list(row.findings.filter(closed_at=None))}
+    findings = list(row.findings.filter(closed_at=None))
+    context = {
+        **in_words(row), "moves": moves, "form": form, "findings": findings, "moving": row.state in MOVING
+    }  # fmt: skip
     status = UNPROCESSABLE if form.errors else 200
     return show(request, "operations/page.html", context, nav="operations", status=status)
 

@@ -72,7 +72,13 @@ def server_add(request: ActorRequest, kind: str) -> HttpResponse:
         except DomainError as error:
             put_on_form(form, error)
         else:
-            messages.success(request, _("%(name)s is added. Test the connection next.") % {"name": server.name})
+            by_files = server.kind == ServerKind.FILES
+            next_step = (
+                _("%(name)s is added. Upload a history next.")
+                if by_files
+                else _("%(name)s is added. Test the connection next.")
+            )
+            messages.success(request, next_step % {"name": server.name})
             return redirect("backoffice:server", server.pk)
     return _form(request, form, kind=kind, server=None)
 
@@ -129,6 +135,8 @@ def server_switch(request: ActorRequest, pk: int) -> HttpResponse:
     server = get_object_or_404(servers_visible_to(request.actor), pk=pk)
     wanted = request.POST.get("active") == "1"
     set_server_active(server=server, is_active=wanted, actor=request.actor, now=timezone.now())
+    sentence = _("%(name)s is switched on.") if wanted else _("%(name)s is switched off.")
+    messages.success(request, sentence % {"name": server.name})
     return redirect("backoffice:server", server.pk)
 
 

@@ -97,7 +97,7 @@ def test_an_sms_leaves_signed_and_once(broker: Broker, gateway: SmsSettings, pho
     assert json.loads(body) == {
         "id": message.uuid.hex, "to": "+442079460018", "sender": "Aurora",
         "text": "Aurora Markets: sign-in at 2026-03-02 12:00 UTC from the new address 203.0.113.9. "
-        "If that was not you, change your password at once.",
+        "If that was not you, write to us at once.",
     }  # fmt: skip
     assert (message.state, message.provider_id) == (MessageState.SENT, "sms-77")
 

@@ -49,6 +49,7 @@ OPERATION_MOVES: dict[OperationState, frozenset[OperationState]] = {
 """Legal moves; the trigger `balance_operation_guard` holds the same table."""
 
 IN_FLIGHT = (_S.SENDING, _S.UNKNOWN)
+MOVING = (_S.PLANNED, *IN_FLIGHT)  # goes on without a person of the back office, or is still to be approved
 OPEN = (_S.PLANNED, _S.SENDING, _S.UNKNOWN, _S.REVIEW)
 NOT_A_DEPOSIT = (Purpose.TRANSFER, Purpose.REBATE, Purpose.BONUS, Purpose.CORRECTION)
 KINDS_OF: dict[Purpose, frozenset[OperationKind]] = {
