@@ -185,7 +185,7 @@ def test_a_test_is_noted_although_no_transaction_is_open(committed_database: dic
 
     note_test(server=server, outcome="ok", actor=Actor.system("test"), now=timezone.now())
 
-    assert AuditEvent.objects.get(object_id=str(server.pk)).after["outcome"] == "ok"
+    assert AuditEvent.objects.get(action="mt4bridge.test_server").after["outcome"] == "ok"
 
 
 def test_a_wrong_clock_is_told_with_the_shift_that_fits(staff: Browser, mt5: Simulator) -> None:
