@@ -92,13 +92,13 @@ def _unknown_symbols(server_id: int, rows: list[DealRow]) -> list[UnknownSymbol]
     if not missing:
         return []
     proposed: dict[str, Symbol] = {}
-    for row in Symbol.objects.order_by("pk"):
-        proposed |= {_plain(row.name): row, f"={row.name}": row}
+    for symbol in Symbol.objects.order_by("pk"):
+        proposed |= {_plain(symbol.name): symbol, f"={symbol.name}": symbol}
     found = []
     for name in missing:
-        row = proposed.get(f"={name}") or proposed.get(_plain(name))
-        size = from_e8(row.contract_size_e8) if row else None
-        found.append(UnknownSymbol(name, digits[name], size, row.quote_currency if row else ""))
+        namesake = proposed.get(f"={name}") or proposed.get(_plain(name))
+        size = from_e8(namesake.contract_size_e8) if namesake else None
+        found.append(UnknownSymbol(name, digits[name], size, namesake.quote_currency if namesake else ""))
     return found
 
 
