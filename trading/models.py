@@ -161,6 +161,9 @@ class Deal(models.Model):
             models.Index(name="deal_by_server_time", fields=["server", "deal_at"]),
             models.Index(name="deal_by_account", fields=["account", "deal_at"]),
             models.Index(name="deal_by_position", fields=["account", "position"]),
+            models.Index(  # few: whether a deal is still live is asked among these
+                name="deal_revised", fields=["server", "ticket", "leg", "revision"], condition=Q(revision__gt=0)
+            ),
         ]
 
     def __str__(self) -> str:

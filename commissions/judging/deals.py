@@ -43,12 +43,12 @@ _OF_POSITIONS = tuple(
     if column.name
     in ("account", "position", "at_us", "ticket", "leg", "entry", "volume_e8", "commission_e8", "bid_e8", "ask_e8")
 )
-_ROOT = Column(
+ROOT = Column(
     "root",
     "CASE WHEN d.revision = 0 THEN d.id ELSE (SELECT r.id FROM trading_deal r WHERE r.server_id = d.server_id "
     "AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0) END",
 )
-COLUMNS = (*_FACTS, _ROOT)
+COLUMNS = (*_FACTS, ROOT)
 _LIVE = LIVE_SQL.format(alias="d")
 _NEWEST = """NOT EXISTS (SELECT 1 FROM trading_deal later WHERE later.server_id = d.server_id
     AND later.ticket = d.ticket AND later.leg = d.leg AND later.revision > d.revision)"""
@@ -68,21 +68,28 @@ def read_newest(roots: Collection[int]) -> Rows:
     return read_columns(COLUMNS, tail, [sorted(roots)])
 
 
+# Position by position, by index: OFFSET 0 keeps the planner from its own ideas, which rest on what it believes about
+# how many deals a position has and how many were ever revised. "Above 0" asks among those few alone (deal_revised).
+OF_WANTED = """FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (account_id, position) CROSS JOIN LATERAL (
+    SELECT * FROM trading_deal p WHERE p.account_id = wanted.account_id AND p.position = wanted.position
+    AND p.action IN (0, 1){live} OFFSET 0) d"""
+_LIVE_OF_WANTED = OF_WANTED.format(
+    live=""" AND NOT p.deleted AND NOT EXISTS (
+        SELECT 1 FROM trading_deal later WHERE later.server_id = p.server_id AND later.ticket = p.ticket
+        AND later.leg = p.leg AND later.revision > p.revision AND later.revision > 0 OFFSET 0)"""
+)
+
+
 def read_positions(pairs: Sequence[tuple[int, int]]) -> Rows:
     """Return all live trades of the positions, given as (account, position), in the order (time, ticket, leg)."""
     accounts, positions = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    tail = f"""FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (account_id, position)
-        JOIN trading_deal d ON d.account_id = wanted.account_id AND d.position = wanted.position
-        WHERE d.action IN (0, 1) AND {_LIVE} ORDER BY d.deal_at, d.ticket, d.leg"""
+    tail = f"{_LIVE_OF_WANTED} ORDER BY d.deal_at, d.ticket, d.leg"
     return read_columns(COLUMNS, tail, [accounts, positions])
 
 
 def read_position_columns(accounts: Int64s, positions: Int64s) -> Rows:
     """Return all live trades of the positions, each named once with its account, with what openings are asked for."""
-    tail = f"""FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (account_id, position)
-        JOIN trading_deal d ON d.account_id = wanted.account_id AND d.position = wanted.position
-        WHERE d.action IN (0, 1) AND {_LIVE}"""
-    return read_columns(_OF_POSITIONS, tail, [array_text(accounts), array_text(positions)])
+    return read_columns(_OF_POSITIONS, _LIVE_OF_WANTED, [array_text(accounts), array_text(positions)])
 
 
 def read_revisions(roots: Collection[int]) -> Rows:

@@ -3,12 +3,14 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from commissions.judging.columns import Column, Rows, read_columns
-from commissions.judging.deals import read_revisions
-from commissions.judging.plans import to_us
-from commissions.positions import OUT_BY
+import numpy as np
 
-_PARTNERS = (Column("root", "p.id"),)
+from commissions.distinct import distinct_with_first
+from commissions.judging.columns import Rows, array_text, read_columns
+from commissions.judging.deals import OF_WANTED, ROOT, read_revisions
+from commissions.judging.plans import to_us
+from commissions.judging.rollup import pack
+from commissions.positions import OUT_BY
 
 
 def dependents_of_revised(roots: Collection[int], *, judged_id: int) -> set[int]:
@@ -25,16 +27,14 @@ def dependents_of_late(fresh: Rows, *, high_at: datetime, judged_id: int) -> set
 
 
 def _judged_of_positions(rows: Rows, *, judged_id: int) -> set[int]:
-    pairs = set(zip(rows["account"].tolist(), rows["position"].tolist(), strict=True))
     by = rows[rows["entry"] == OUT_BY]
-    pairs |= set(zip(by["account"].tolist(), by["position_by"].tolist(), strict=True))
-    pairs = {pair for pair in pairs if pair[1]}
-    if not pairs:
+    accounts = np.concatenate([rows["account"], by["account"]])
+    positions = np.concatenate([rows["position"], by["position_by"]])
+    named = positions != 0
+    if not named.any():
         return set()
-    tail = """FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (account_id, position)
-        JOIN trading_deal d ON d.account_id = wanted.account_id AND d.position = wanted.position
-        JOIN trading_deal p ON p.server_id = d.server_id AND p.ticket = d.ticket AND p.leg = d.leg AND p.revision = 0
-        WHERE d.action IN (0, 1) AND p.id <= %s"""
-    accounts, positions = zip(*sorted(pairs), strict=True)
-    found = read_columns(_PARTNERS, tail, [list(accounts), list(positions), judged_id])
-    return set(found["root"].tolist())
+    accounts, positions = accounts[named], positions[named]
+    _keys, first, _place = distinct_with_first(pack([accounts, positions]))
+    wanted = [array_text(accounts[first]), array_text(positions[first])]
+    found = read_columns((ROOT,), OF_WANTED.format(live=""), wanted)["root"]
+    return set(found[found <= judged_id].tolist())
