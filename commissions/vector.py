@@ -1,4 +1,5 @@
-"""Amounts of linear cells over whole batches: numpy where a bound rules out overflow, Python integers elsewhere."""
+"""Amounts of linear cells over whole batches: numpy where a bound rules out overflow, else long division by parts that
+fit, and Python integers for what is left."""
 
 from functools import reduce
 from math import lcm
@@ -17,6 +18,7 @@ _SAFE = 2**62 - 1
 LARGEST = 2**60  # 1e-8 units, 11.5 thousand million: sums of a few lines stay within a bigint
 TOO_LARGE = -1  # stands for an amount above LARGEST
 _COMMON = 10**9  # a common denominator above it is not worth its room
+_LONG = 2**52  # denominators up to it leave long division parts of 8 bits and more
 
 
 class Coefficients:
@@ -60,8 +62,8 @@ def amounts(measures: Measured, cells: Int64s, offset: Int64s, width: int, coeff
 
     `cells` names each deal's cell, all of `width` levels from `offset` on.
 
-    int64 takes only deals for which measure × numerator + denominator stays below 2^62; others take Python integers.
-    A result above LARGEST becomes TOO_LARGE: one impossible deal does not stop a batch."""
+    int64 takes only deals for which measure × numerator + denominator stays below 2^62; others are divided by parts, or
+    take Python integers. A result above LARGEST becomes TOO_LARGE: one impossible deal does not stop a batch."""
     if not len(measures.num) or not width:
         return np.zeros((len(measures.num), width), dtype=np.int64)
     scaled, fits = product(measures.num, measures.times)
@@ -71,12 +73,16 @@ def amounts(measures: Measured, cells: Int64s, offset: Int64s, width: int, coeff
     raised = np.ones_like(den) if common is None else common // np.maximum(den, 1)
     room = (_SAFE - (common or np.maximum(den, 1))) // np.maximum(coefficients.largest[cells], 1) // raised
     safe = fits & den_fits & (den > 0) & (scaled <= room)
-    found = coefficients.num[offset[:, None] + np.arange(width)]
-    found *= np.where(safe, scaled * raised, 0)[:, None] if not safe.all() else (scaled * raised)[:, None]
+    nums = coefficients.num[offset[:, None] + np.arange(width)]
+    found = nums * np.where(safe, scaled * raised, 0)[:, None]
     quotient = _divide_half_even(found, divisor)
+    by_parts = ~safe & fits & den_fits & (den > 0) & (den <= _LONG)
+    by_parts &= scaled // np.maximum(den, 1) <= LARGEST // np.maximum(coefficients.largest[cells], 1)
+    if by_parts.any():
+        quotient[by_parts] = _divide_by_parts(scaled[by_parts], nums[by_parts], den[by_parts])
     if quotient.max() > LARGEST:
         quotient[quotient > LARGEST] = TOO_LARGE
-    for index in np.flatnonzero(~safe).tolist():
+    for index in np.flatnonzero(~safe & ~by_parts).tolist():
         pairs = coefficients.exact[int(cells[index])]
         whole, over = int(measures.num[index]) * int(measures.times[index]), int(measures.over[index])
         quotient[index] = [exact_amount(whole, num, den * over) for num, den in pairs]
@@ -107,6 +113,27 @@ def _divide_half_even(product: Int64s, divisor: "Int64s | int") -> Int64s:
     if rest.any():
         twice = rest + rest
         quotient += (twice > divisor) | ((twice == divisor) & ((quotient & 1) == 1))
+    return quotient
+
+
+def _divide_by_parts(scaled: Int64s, nums: Int64s, den: Int64s) -> Int64s:
+    """Return round(scaled × num / den), half to even, where the product leaves int64: long division, some bits of the
+    numerators at a time. Denominators up to _LONG, whole multiples of them × num up to LARGEST."""
+    divisor = den[:, None]
+    bits = 61 - int(den.max()).bit_length()  # a rest and its share of the product, each below den × 2^bits
+    steps = -(-int(nums.max()).bit_length() // bits)
+    whole = (scaled // den)[:, None]
+    left = scaled[:, None] - whole * divisor
+    quotient, rest = np.zeros_like(nums), np.zeros_like(nums)
+    for step in range(steps - 1, -1, -1):
+        part = (nums >> (bits * step)) & ((1 << bits) - 1)
+        rest = (rest << bits) + left * part
+        digits = rest // divisor
+        rest -= digits * divisor
+        quotient = (quotient << bits) + digits
+    twice = rest + rest
+    quotient += whole * nums
+    quotient += (twice > divisor) | ((twice == divisor) & ((quotient & 1) == 1))
     return quotient
 
 

@@ -64,6 +64,7 @@ class ChainTable:
     shapes: list[Shape] = field(default_factory=list)
     _chain_numbers: dict[tuple[tuple[int, ...], int], int] = field(default_factory=dict)
     _shape_numbers: dict[tuple[State, ...], int] = field(default_factory=dict)
+    _shape_above: dict[tuple[State, int], int] = field(default_factory=dict)  # by the lowest state and the shape above
 
     def chain(self, ib_ids: tuple[int, ...], shape: Shape) -> Chain:
         """Return the chain of these IBs in this shape, the same object every time."""
@@ -73,6 +74,16 @@ class ChainTable:
             number = self._chain_numbers[key] = len(self.chains)
             self.chains.append(Chain(number, ib_ids, shape))
         return self.chains[number]
+
+    def below(self, ib_id: int, state: State, version: LoadedVersion | None, above: Chain) -> Chain:
+        """Return the chain of an IB under another chain. Most IBs share their shape with many: it is told by the lowest
+        state and the shape above, without laying all states side by side."""
+        key = (state, above.shape.number)
+        number = self._shape_above.get(key)
+        if number is None:
+            shape = self.shape((state, *above.shape.states), (version, *above.shape.versions))
+            number = self._shape_above[key] = shape.number
+        return self.chain((ib_id, *above.ib_ids), self.shapes[number])
 
     def with_pieces(self, chain: Chain, pieces: Mapping[int, tuple[TierPiece, ...]]) -> Chain:
         """Return the chain with the tier factors of some levels (level 1 first); the chain itself when all are 1."""
@@ -143,10 +154,6 @@ class Segments:
     def at(self, at_us: int) -> Chain:
         return self.chains[bisect_right(self.starts, at_us) - 1]
 
-    def changes_within(self, first_us: int, last_us: int) -> bool:
-        """Whether the chain is another one somewhere between two moments."""
-        return bisect_right(self.starts, first_us) != bisect_right(self.starts, last_us)
-
 
 class Network:
     """The network and the plans of one moment of knowledge, over all time. Built lazily, IB by IB."""
@@ -156,6 +163,7 @@ class Network:
         self.plans = plans
         self.table = table
         self.empty = table.chain((), table.shape((), ()))
+        self.nobody = Segments([_BEGINNING], [self.empty])  # of a client without an IB
         self._parents: dict[int, list[tuple[int, int, int]]] = {}
         links = snapshot.ib_parents
         for ib_id, parent, start, end in zip(links.subject, links.target, links.start_us, links.end_us, strict=True):
@@ -219,9 +227,7 @@ class Network:
             agreement.active if agreement else True,
             False,
         )
-        above = self._parent_chain(ib_id, at_us)
-        shape = self.table.shape((state, *above.shape.states), (version, *above.shape.versions))
-        return self.table.chain((ib_id, *above.ib_ids), shape)
+        return self.table.below(ib_id, state, version, self._parent_chain(ib_id, at_us))
 
     def _parent_chain(self, ib_id: int, at_us: int) -> Chain:
         for start, end, parent in self._parents.get(ib_id, ()):

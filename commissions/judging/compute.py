@@ -260,14 +260,14 @@ class _ChainColumns:
 
 
 def _ensure(scope: _Scope, book: Book, *, now: datetime) -> None:
-    keys: set[PayeeKey] = set()
     numbers = distinct(scope.chain)[0].tolist()
+    chains = book.chains.chains
+    met: set[tuple[int, str]] = set()
     for number in numbers:
-        chain = book.chains.chains[number]
         if number not in book.memory.payees_of_chain:
-            pairs = zip(chain.ib_ids, chain.shape.currencies, strict=True)
-            keys |= {PayeeKey(ib, 0, currency) for ib, currency in pairs}
-    sharing = [number for number in numbers if book.chains.chains[number].shape.shares_with_client]
+            met.update(zip(chains[number].ib_ids, chains[number].shape.currencies, strict=True))
+    keys = {PayeeKey(ib_id, 0, currency) for ib_id, currency in met}
+    sharing = [number for number in numbers if chains[number].shape.shares_with_client]
     if sharing:
         accounts = np.unique(scope.rows["account"][np.isin(scope.chain, sharing)])
         keys |= {_client_key(int(place), book) for place in book.place(accounts)}

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from commissions.distinct import distinct
 from commissions.judging.book import Book
-from commissions.judging.chains import Chain
+from commissions.judging.chains import Chain, Network
 from commissions.judging.columns import Rows
 from ib.types import Periods
 
@@ -14,29 +14,26 @@ Int64s = npt.NDArray[np.int64]
 
 def chains_of(rows: Rows, book: Book) -> Int64s:
     """Return the number of each deal's chain; that of the empty chain for a client without an IB."""
-    place = book.place(rows["account"])
-    clients = book.client_of[place]
-    leaf = _leaves(rows, clients, book)
-    chains = np.full(len(rows), book.network.empty.number, dtype=np.int64)
-    order = np.argsort(leaf, kind="stable")
-    bounds = np.flatnonzero(np.diff(leaf[order], prepend=-1))
-    at_us = rows["at_us"]
-    span = (int(at_us.min()), int(at_us.max())) if len(rows) else (0, 0)
-    for start, end in zip(bounds.tolist(), [*bounds[1:].tolist(), len(order)], strict=True):
-        ib_id = int(leaf[order[start]])
-        if ib_id:
-            mine = order[start:end]
-            chains[mine] = _chains_of_leaf(ib_id, at_us[mine], book, span)
+    clients = book.client_of[book.place(rows["account"])]
+    chains = _chains_at(_leaves(rows, clients, book), rows["at_us"], book.network)
     _mark_own_trades(chains, clients, book)
     return chains
 
 
-def _chains_of_leaf(ib_id: int, at_us: Int64s, book: Book, span: tuple[int, int]) -> "Int64s | int":
-    segments = book.network.segments(ib_id)
-    if not segments.changes_within(*span):
-        return segments.at(span[0]).number
-    which = np.searchsorted(np.array(segments.starts, dtype=np.int64), at_us, side="right") - 1
-    return np.array([chain.number for chain in segments.chains], dtype=np.int64)[which]
+def _chains_at(leaf: Int64s, at_us: Int64s, network: Network) -> Int64s:
+    """Return the number of the chain that each leaf has at each moment: all their segments in a row, and a step from
+    one to the next for all deals at once."""
+    leaves, inverse = distinct(leaf)
+    segments = [network.segments(ib_id) if ib_id else network.nobody for ib_id in leaves.tolist()]
+    sizes = np.array([len(each.starts) for each in segments], dtype=np.int64)
+    starts = np.array([start for each in segments for start in each.starts], dtype=np.int64)
+    numbers = np.array([chain.number for each in segments for chain in each.chains], dtype=np.int64)
+    found, last = (np.cumsum(sizes) - sizes)[inverse], (np.cumsum(sizes) - 1)[inverse]
+    for _step in range(1, int(sizes.max(initial=1))):
+        following = np.minimum(found + 1, last)
+        found = np.where(starts[following] <= at_us, following, found)
+    chains: Int64s = numbers[found]
+    return chains
 
 
 def _mark_own_trades(chains: Int64s, clients: Int64s, book: Book) -> None:
