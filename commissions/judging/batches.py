@@ -1,6 +1,6 @@
 """Take the next deals of a server, or those that must be judged again, and write what they give in one transaction."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -23,19 +23,20 @@ from commissions.judging.judged import Judged, chosen
 from commissions.judging.measures import lock_tiers
 from commissions.judging.plans import known_versions
 from commissions.judging.previous import (
-    Standing,
+    Revisions,
     computed_standings,
-    contributions_of_standings,
-    removed,
+    contributions_of_revisions,
+    no_standings,
     revise,
     stored_standings,
 )
 from commissions.judging.recovery import Recovering, has_advances, settle_recovery
 from commissions.judging.rollup import Contributions, add_up, contributions_of, join
 from commissions.judging.weighing import Weighed, has_tiers, settle_tiers
-from commissions.judging.writing import post_to_ledger, reserve_batch, write_days, write_new, write_standings
+from commissions.judging.writing import post_to_ledger, reserve_batch, write_days, write_new, write_revisions
 from commissions.models import CpaClient, JudgeBatch
 from commissions.settlement.days import lock_days, to_date
+from core.collecting import without_collector
 from trading.cursor import get_cursor, lock_cursor
 from trading.models import DealCursor
 
@@ -54,11 +55,12 @@ class JudgeOutcome:
 
 
 class _Changes(NamedTuple):
-    """What judging again leads to: (before, after) of each deal whose judgement differs."""
+    """What judging again leads to. `hashes`: of the terms of chains by their number; no revisions: nothing to do."""
 
-    pairs: list[tuple[Standing | None, Standing]]
+    revisions: Revisions | None
     looked_at: list[int]
     waits: waiting.Waits
+    hashes: Mapping[int, bytes | None]
     weighed: Weighed | None = None
     recovering: Recovering | None = None
 
@@ -69,11 +71,11 @@ class _Work:
 
     book: Book | None = None
     fresh: Judged | None = None
-    again: _Changes = field(default_factory=lambda: _Changes([], [], {}))
+    again: _Changes = field(default_factory=lambda: _Changes(None, [], {}, {}))
 
     @property
     def judged(self) -> int:
-        return (len(self.fresh.rows) if self.fresh else 0) + len(self.again.pairs)
+        return (len(self.fresh.rows) if self.fresh else 0) + len(self.again.revisions or ())
 
 
 def judge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOutcome:
@@ -92,6 +94,7 @@ def judge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOutco
     return judge_rows(rows, cursor=cursor, now=now) if len(rows) else JudgeOutcome()
 
 
+@without_collector()
 def judge_rows(rows: Rows, *, cursor: DealCursor, now: datetime) -> JudgeOutcome:
     """Judge the rows that stand behind the cursor, as `read_new` gave them, and move it past them.
 
@@ -135,6 +138,7 @@ def rejudge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOut
     return _judge_roots(roots, cursor=cursor, now=now) if roots else JudgeOutcome()
 
 
+@without_collector()
 def _judge_roots(roots: Collection[int], *, cursor: DealCursor, now: datetime) -> JudgeOutcome:
     server_id = cursor.server_id
     work = _Work(again=_judge_again(roots, now=now))
@@ -162,31 +166,17 @@ def _judge_again(roots: Collection[int], *, now: datetime) -> _Changes:
     """Compute what stands now for these deals and compare it with what stood."""
     newest = read_newest(roots)
     live = newest[(newest["deleted"] == 0) & is_trade(newest)]
-    stored = stored_standings(roots)
-    after: dict[int, Standing] = {}
+    stored, computed = stored_standings(roots), no_standings()
     waits: waiting.Waits = {}
+    hashes: Mapping[int, bytes | None] = {}
     book = open_book(newest)
     weighed = Weighed.nothing(book.memory.versions) if has_tiers(book.memory.versions) else None
     recovering = Recovering() if has_advances(book.memory.versions) else None
     if len(live):
         judged = judge_trades(live, book, now=now, again=roots)
-        after, waits = computed_standings(judged, _hashes(judged, book)), waiting.waits_of(judged)
+        computed, waits, hashes = computed_standings(judged), waiting.waits_of(judged), _hashes(judged, book)
         weighed, recovering = judged.weighed, judged.recovering
-    pairs: list[tuple[Standing | None, Standing]] = []
-    for root, revision in zip(newest["root"].tolist(), newest["revision"].tolist(), strict=True):
-        change = _change(stored.get(root), after.get(root), revision)
-        if change is not None:
-            pairs.append(change)
-    return _Changes(pairs, sorted(roots), waits, weighed, recovering)
-
-
-def _change(
-    before: Standing | None, after: Standing | None, deal_revision: int
-) -> tuple[Standing | None, Standing] | None:
-    if before is None:
-        return None if after is None else (None, after)
-    wanted = after or removed(before, deal_revision=deal_revision)
-    return None if wanted.says_the_same(before) else (before, revise(before, wanted))
+    return _Changes(revise(stored, computed, newest), sorted(roots), waits, hashes, weighed, recovering)
 
 
 def _hashes(judged: Judged, book: Book) -> dict[int, bytes | None]:
@@ -208,8 +198,9 @@ def _write(work: _Work, *, server_id: int, kind: BatchKind, deals: int, now: dat
         write_new(work.fresh, batch_id=batch_id, hashes=hashes)
         days.append(contributions_of(work.fresh))
         waiting.note(waiting.waits_of(work.fresh), server_id=server_id)
-    if work.again.pairs:
-        days.append(_write_again(work.again, batch_id=batch_id))
+    if work.again.revisions:
+        write_revisions(work.again.revisions, batch_id=batch_id, hashes=work.again.hashes)
+        days.append(contributions_of_revisions(work.again.revisions))
     waiting.settle(work.again.looked_at, work.again.waits, server_id=server_id)
     if weighed:
         settle_tiers(weighed, work.again.looked_at)
@@ -225,12 +216,6 @@ def _write(work: _Work, *, server_id: int, kind: BatchKind, deals: int, now: dat
         pk=batch_id, server_id=server_id, kind=kind, deals=deals, judged=work.judged, booked_at=now,
         booking_day=to_date(accounting.booking_day), closing_id=accounting.closing_id, **waiting.versions(server_id),
     )  # fmt: skip
-
-
-def _write_again(again: _Changes, *, batch_id: int) -> Contributions:
-    standings = [after for _before, after in again.pairs]
-    write_standings(standings, batch_id=batch_id)
-    return contributions_of_standings(again.pairs)
 
 
 def _move(cursor: DealCursor, rows: Rows) -> None:

@@ -72,7 +72,7 @@ class Judged:
     recovering: "Recovering | None" = None  # what advances hold back; None: no plan has any
 
 
-def counts(verdict: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
+def counts(verdict: "npt.NDArray[np.int16] | Int64s") -> npt.NDArray[np.bool_]:
     """Return which lines are about a deal that the payee's plan counts."""
     return np.asarray((verdict != Verdict.NOT_COUNTED) & (verdict != Verdict.DEAL_REMOVED))
 

@@ -1,8 +1,8 @@
 """Write one batch: judgements, roll-ups, ledger entries. Runs inside the caller's transaction."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
-from itertools import chain, groupby
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from django.db import connection
 from access.types import Actor
 from commissions.distinct import distinct
 from commissions.judging.judged import Block, Judged
-from commissions.judging.previous import Standing
+from commissions.judging.previous import Revisions, hash_columns
 from commissions.judging.rollup import Contributions, sum_by
 from commissions.judging.wire import Field, pack_rows, pg_date, pg_time
 from commissions.models import Payee
@@ -48,16 +48,12 @@ def write_new(judged: Judged, *, batch_id: int, hashes: Mapping[int, bytes | Non
 
 
 def _packed_new(judged: Judged, batch_id: int, hashes: Mapping[int, bytes | None]) -> Iterator[bytes]:
-    numbers, inverse = distinct(judged.chain)
-    raw = [hashes[number] or bytes(16) for number in numbers.tolist()]
-    hash_of = np.frombuffer(b"".join(raw), dtype="V16")
-    hashed = np.array([hashes[number] is not None for number in numbers.tolist()], dtype=np.bool_)[inverse]
+    raw, hashed = hash_columns(judged.chain, hashes)
     for block in judged.blocks:
         for with_hash in (False, True):
             deals = np.flatnonzero(hashed[block.deals] == with_hash)
             if len(deals):
-                index = block.deals[deals]
-                values = _values(judged, block, deals, hash_of[inverse[index]])
+                values = _values(judged, block, deals, raw[block.deals[deals]])
                 fields = _fields(block.width, leaf=block.levels > 0, hashed=with_hash, booked=False)
                 yield from pack_rows(fields, {**values, "batch_id": batch_id, "revision": 0}, len(deals))
 
@@ -77,37 +73,31 @@ def _values(judged: Judged, block: Block, deals: Int64s, hashes: npt.NDArray[np.
     }  # fmt: skip
 
 
-def write_standings(standings: Sequence[Standing], *, batch_id: int) -> None:
-    """COPY revisions, and first judgements of deals that came through the same door."""
-    copy_judgements(_packed_standings(standings, batch_id))
+def write_revisions(revisions: Revisions, *, batch_id: int, hashes: Mapping[int, bytes | None]) -> None:
+    """COPY revisions, and first judgements of deals that came through the same door, in groups of one width."""
+    copy_judgements(_packed_revisions(revisions, batch_id, hashes))
 
 
-def _shape_of(standing: Standing) -> tuple[int, bool, bool, bool]:
-    return (
-        len(standing.payee),
-        standing.leaf != 0,
-        standing.terms_hash is not None,
-        standing.booked_e8 is not None,
-    )
-
-
-def _packed_standings(standings: Sequence[Standing], batch_id: int) -> Iterator[bytes]:
-    for (width, leaf, hashed, booked), group in groupby(sorted(standings, key=_shape_of), key=_shape_of):
-        rows = list(group)
-        hashes = b"".join(row.terms_hash or b"" for row in rows)
+def _packed_revisions(revisions: Revisions, batch_id: int, hashes: Mapping[int, bytes | None]) -> Iterator[bytes]:
+    heads, lines = revisions.after
+    raw, hashed = hash_columns(heads.chain, hashes)
+    width = np.bincount(lines.place, minlength=len(revisions))
+    offset = np.cumsum(width) - width
+    groups, group = distinct(width * 8 + (heads.leaf != 0) * 4 + hashed * 2 + revisions.revises)
+    for number, kind in enumerate(groups.tolist()):
+        mine = np.flatnonzero(group == number)
+        at = offset[mine][:, None] + np.arange(kind // 8)
         values = {
-            "deal_id": [row.deal_id for row in rows], "account_id": [row.account_id for row in rows],
-            "leaf_ib_id": [row.leaf for row in rows], "deal_at": pg_time(np.array([row.at_us for row in rows])),
-            "lots_e8": [row.lots_e8 for row in rows], "batch_id": batch_id,
-            "symbol_group_id": [row.symbol_group for row in rows], "day": pg_date(np.array([row.day for row in rows])),
-            "revision": [row.revision for row in rows], "deal_revision": [row.deal_revision for row in rows],
-            "levels": [row.levels for row in rows],
-            "terms_hash": np.frombuffer(hashes, dtype="V16") if hashed else None,
-            "payee": [row.payee for row in rows], "verdict": [row.verdict for row in rows],
-            "rate_row": [row.rate_row for row in rows], "amount_e8": [row.amount_e8 for row in rows],
-            "booked_e8": [row.booked_e8 for row in rows],
+            "deal_id": heads.deal[mine], "account_id": heads.account[mine], "leaf_ib_id": heads.leaf[mine],
+            "deal_at": pg_time(heads.at_us[mine]), "lots_e8": heads.lots_e8[mine], "batch_id": batch_id,
+            "symbol_group_id": heads.symbol_group[mine], "day": pg_date(heads.day[mine]),
+            "revision": heads.revision[mine], "deal_revision": heads.deal_revision[mine],
+            "levels": heads.levels[mine], "terms_hash": raw[mine], "payee": lines.payee[at],
+            "verdict": lines.verdict[at], "rate_row": lines.rate_row[at], "amount_e8": lines.amount_e8[at],
+            "booked_e8": revisions.booked_e8[at],
         }  # fmt: skip
-        yield from pack_rows(_fields(width, leaf=leaf, hashed=hashed, booked=booked), values, len(rows))
+        leaf, with_hash, booked = bool(kind & 4), bool(kind & 2), bool(kind & 1)
+        yield from pack_rows(_fields(kind // 8, leaf=leaf, hashed=with_hash, booked=booked), values, len(mine))
 
 
 def reserve_batch() -> int:
@@ -125,45 +115,53 @@ def copy_judgements(parts: Iterator[bytes]) -> None:
 
 _DAY_FIELDS = (
     ("payee_id", "int4"), ("day", "int4"), ("statement_day", "int4"), ("symbol_group_id", "int4"),
-    ("via_ib_id", "int8"), ("via_account_id", "int8"), ("deals", "int4"), ("amount_e8", "int8"), ("lots_e8", "int8"),
+    ("via_ib_id", "int8"), ("via_account_id", "int8"), ("deals", "int4"), ("amount", "numeric"), ("lots", "numeric"),
 )  # fmt: skip
+_DAY_NAMES = ", ".join(name for name, _kind in _DAY_FIELDS)
+_COPY_DAYS = f"COPY {{name}} ({_DAY_NAMES}) FROM STDIN (FORMAT binary)"
 _STAGE = """CREATE TEMPORARY TABLE IF NOT EXISTS {name} (
-    payee_id integer, day date, statement_day date, symbol_group_id integer,
-    via_ib_id bigint, via_account_id bigint, deals integer, amount_e8 bigint, lots_e8 bigint) ON COMMIT DROP"""
-_ADD = """INSERT INTO commissions_ibday AS d (payee_id, day, statement_day, symbol_group_id, via_ib_id, via_account_id,
-        deals, amount, lots)
-    SELECT payee_id, day, statement_day, symbol_group_id, via_ib_id, via_account_id, deals, amount_e8 * 0.00000001,
-        lots_e8 * 0.00000001 FROM {name}"""
-_MERGE = """{add}
-    ON CONFLICT (payee_id, day, statement_day, symbol_group_id, via_ib_id, via_account_id) DO UPDATE
-    SET deals = d.deals + excluded.deals, amount = d.amount + excluded.amount, lots = d.lots + excluded.lots"""
+    payee_id integer, day date, statement_day date, symbol_group_id integer, via_ib_id bigint, via_account_id bigint,
+    deals integer, amount numeric(38, 8), lots numeric(38, 8)) ON COMMIT DROP"""
+_BY_INDEX = "SET LOCAL enable_hashjoin = {state}; SET LOCAL enable_mergejoin = {state}"  # never the whole table
+# A plain join finds each row once, where ON CONFLICT would look it up, lock it and write down each step.
+_MERGE = """MERGE INTO commissions_ibday d USING {name} s
+    ON d.payee_id = s.payee_id AND d.day = s.day AND d.statement_day = s.statement_day
+        AND d.symbol_group_id = s.symbol_group_id AND d.via_ib_id = s.via_ib_id AND d.via_account_id = s.via_account_id
+    WHEN MATCHED THEN UPDATE SET deals = d.deals + s.deals, amount = d.amount + s.amount, lots = d.lots + s.lots
+    WHEN NOT MATCHED THEN INSERT (payee_id, day, statement_day, symbol_group_id, via_ib_id, via_account_id, deals,
+            amount, lots)
+        VALUES (s.payee_id, s.day, s.statement_day, s.symbol_group_id, s.via_ib_id, s.via_account_id, s.deals,
+            s.amount, s.lots)"""
 _ANY_THERE = """SELECT EXISTS (SELECT 1 FROM commissions_ibday
-    WHERE payee_id = ANY(%s) AND day BETWEEN %s::date AND %s::date)"""
+    WHERE payee_id = ANY(%s::integer[]) AND day BETWEEN %s::date AND %s::date)"""
 LARGE = 10_000  # rows from which it pays to ask whether the days are new
 
 
 def write_days(days: Contributions, accounting: AccountingDays) -> None:
     """Add to the roll-up. Who holds `accounting` is the only writer of a broker until its commit: no two walkers wait
-    in a circle, no line slips between two statements, and days that nobody has rolled up yet are simply added, at half
-    the cost of merging (a backfill is all such days)."""
+    in a circle, no line slips between two statements, and days that nobody has rolled up yet are simply copied (a
+    backfill is all such days)."""
     if not len(days.payee):
         return
     values = {
         "payee_id": days.payee, "day": pg_date(days.day),
         "statement_day": pg_date(accounting.statement_days(days.payee, days.day)),
         "symbol_group_id": days.symbol_group, "via_ib_id": np.maximum(days.via, 0),
-        "via_account_id": np.maximum(-days.via, 0), "deals": days.deals, "amount_e8": days.amount, "lots_e8": days.lots,
+        "via_account_id": np.maximum(-days.via, 0), "deals": days.deals, "amount": days.amount, "lots": days.lots,
     }  # fmt: skip
-    fields = [Field(name, kind) for name, kind in _DAY_FIELDS]
+    rows = pack_rows([Field(name, kind) for name, kind in _DAY_FIELDS], values, len(days.payee))
+    if _all_new(days):
+        _copy(_COPY_DAYS.format(name="commissions_ibday"), rows)
+        return
     stage = f"stage_{current_broker().schema_name}"
-    names = ", ".join(name for name, _kind in _DAY_FIELDS)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL client_min_messages = warning")
         cursor.execute(_STAGE.format(name=stage))
-    _copy(f"COPY {stage} ({names}) FROM STDIN (FORMAT binary)", pack_rows(fields, values, len(days.payee)))
+    _copy(_COPY_DAYS.format(name=stage), rows)
     with connection.cursor() as cursor:
-        add = _ADD.format(name=stage)
-        cursor.execute(add if _all_new(days) else _MERGE.format(add=add))
+        cursor.execute(_BY_INDEX.format(state="off"))
+        cursor.execute(_MERGE.format(name=stage))
+        cursor.execute(_BY_INDEX.format(state="on"))
         cursor.execute(f"TRUNCATE {stage}")  # a test's transaction goes on
 
 
@@ -193,14 +191,16 @@ def post_to_ledger(
     currencies = sorted({currency for _account, currency in accounts.values()})
     specs = {currency: AccountSpec(AccountKind.REBATE_EXPENSE, currency) for currency in currencies}
     ids = ensure_accounts(specs=specs.values(), now=now)
+    params = {"batch_id": batch_id}
+    expenses = {currency: ids[spec.code] for currency, spec in specs.items()}
     entries = [
         EntrySpec(
             idempotency_key=f"judge:{batch_id}:{payee}",
             kind=EntryKind.REBATE_ACCRUAL,
             at=now,
             description="rebate_accrual",
-            postings=_postings(ids[specs[accounts[payee][1]].code], accounts[payee][0], total),
-            params={"batch_id": batch_id},
+            postings=_postings(expenses[accounts[payee][1]], accounts[payee][0], total),
+            params=params,
         )
         for payee, total in booked.items()
     ]
