@@ -36,18 +36,16 @@ def scaled(amount: Decimal) -> int:
     return whole
 
 
-def fingerprint(
-    *,
-    kind: str,
-    at: datetime,
-    description: str,
-    params: Mapping[str, object],
-    postings: Sequence[tuple[int, str, int]],
-    reverses_id: int | None = None,
-) -> bytes:
+def fingerprint_head(*, kind: str, at: datetime, description: str, params: Mapping[str, object]) -> str:
+    """Return the part of a request's canonical text that many requests of one occasion share."""
+    return compact_json([kind, (at - _EPOCH) // _MICROSECOND, description, params])[:-1]
+
+
+def fingerprint(head: str, postings: Sequence[tuple[int, str, int]], reverses_id: int | None = None) -> bytes:
     """Return 16 bytes that change with any part of the request; amounts in units of 1e-8."""
-    body = [kind, (at - _EPOCH) // _MICROSECOND, description, params, postings, reverses_id]
-    return hashlib.sha256(compact_json(body).encode()).digest()[:16]
+    lines = ",".join(f'[{account},"{side}",{units}]' for account, side, units in postings)
+    reverses = "null" if reverses_id is None else reverses_id
+    return hashlib.sha256(f"{head},[{lines}],{reverses}]".encode()).digest()[:16]
 
 
 def compact_json(value: object) -> str:
@@ -78,7 +76,9 @@ def numeric(value: int) -> bytes:
 def posting_rows(entry_id: int, postings: Sequence[tuple[int, str, int]]) -> list[bytes]:
     """Encode an entry's postings (ledger account, side, units of 1e-8) as rows of
     entry_id, line, ledger_account_id, side, amount; lines count from 1."""
-    return [
-        _POSTING.pack(8, entry_id, 2, line, 8, ledger_account_id, 1, side.encode()) + numeric(amount)
-        for line, (ledger_account_id, side, amount) in enumerate(postings, start=1)
-    ]
+    rows, last, packed = [], 0, b""
+    for line, (ledger_account_id, side, amount) in enumerate(postings, start=1):
+        if amount != last:  # most entries have two equal ones
+            last, packed = amount, numeric(amount)
+        rows.append(_POSTING.pack(8, entry_id, 2, line, 8, ledger_account_id, 1, side.encode()) + packed)
+    return rows

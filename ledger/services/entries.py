@@ -1,7 +1,7 @@
 """Book journal entries: one in a single statement, many by binary COPY; each key once."""
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -48,6 +48,34 @@ SELECT id FROM entry
 """
 
 
+class _Occasion(NamedTuple):
+    """What many entries of one batch have in common: `params` (the object), the head of their fingerprints, and their
+    packed columns kind, at, booked_at, description, params."""
+
+    params: Mapping[str, object]
+    head: str
+    columns: bytes
+
+
+class _Occasions:
+    """Occasions by kind, time, words and `params` object, each put into text and bytes once. It holds the objects, so
+    that none takes the place of another."""
+
+    def __init__(self, now: datetime) -> None:
+        self._booked = copying.timestamptz(now)
+        self._known: dict[tuple[str, datetime, str, int], _Occasion] = {}
+
+    def of(self, spec: EntrySpec) -> _Occasion:
+        key = (spec.kind, spec.at, spec.description, id(spec.params))
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = _Occasion(spec.params, _head(spec), b"".join((
+                copying.text(spec.kind), copying.timestamptz(spec.at), self._booked, copying.text(spec.description),
+                wire.jsonb(spec.params),
+            )))  # fmt: skip
+        return found
+
+
 class _Request(NamedTuple):
     """A checked EntrySpec: postings as (ledger account, side, units of 1e-8), and the fingerprint of it all."""
 
@@ -72,13 +100,14 @@ def post_entries(*, entries: Collection[EntrySpec], actor: Actor, now: datetime)
     Ledger accounts are locked in the order of their ids until the caller's transaction ends.
 
     :raises IdempotencyConflict: a key stands for something else; the other refusals are those of post_entry."""
-    requests = _by_key(entries)
+    occasions = _Occasions(now)
+    requests = _by_key(entries, occasions)
     with transaction.atomic():
         known = _known_ids(requests.values())
         before = known.keys() & requests.keys()
         while missing := sorted(requests.keys() - known.keys()):
             try:
-                known |= _copy([requests[key] for key in missing], actor=actor, now=now)
+                known |= _copy([requests[key] for key in missing], occasions, actor=actor)
             except DatabaseError as error:
                 if constraint_of(error) != KEY_UNIQUE:
                     raise
@@ -147,28 +176,26 @@ def find_posted(entry: EntrySpec) -> int | None:
 _OPPOSITE = {Side.DEBIT: Side.CREDIT, Side.CREDIT: Side.DEBIT}
 
 
-def _request(spec: EntrySpec, *, reverses_id: int | None = None) -> _Request:
+def _request(spec: EntrySpec, *, reverses_id: int | None = None, head: str | None = None) -> _Request:
+    """Check a spec. `head`: of its fingerprint, when it is known."""
     try:
         lines = tuple((p.ledger_account_id, str(p.side), wire.scaled(p.amount)) for p in spec.postings)
     except ValueError as error:
         raise InvalidAmount from error
     if len(lines) < 2:
         raise UnbalancedEntry
-    digest = wire.fingerprint(
-        kind=spec.kind,
-        at=spec.at,
-        description=spec.description,
-        params=spec.params,
-        postings=lines,
-        reverses_id=reverses_id,
-    )
+    digest = wire.fingerprint(head or _head(spec), lines, reverses_id)
     return _Request(spec, lines, reverses_id, digest)
 
 
-def _by_key(entries: Iterable[EntrySpec]) -> dict[str, _Request]:
+def _head(spec: EntrySpec) -> str:
+    return wire.fingerprint_head(kind=spec.kind, at=spec.at, description=spec.description, params=spec.params)
+
+
+def _by_key(entries: Iterable[EntrySpec], occasions: _Occasions) -> dict[str, _Request]:
     requests: dict[str, _Request] = {}
     for spec in entries:
-        request = _request(spec)
+        request = _request(spec, head=occasions.of(spec).head)
         if requests.setdefault(spec.idempotency_key, request).digest != request.digest:
             raise IdempotencyConflict(key=spec.idempotency_key)
     return requests
@@ -209,19 +236,17 @@ def _post_one(request: _Request, *, entry_id: int | None, actor: Actor, now: dat
     return Posted(_known_ids([request])[spec.idempotency_key], created=False)
 
 
-def _copy(requests: Sequence[_Request], *, actor: Actor, now: datetime) -> dict[str, int]:
+def _copy(requests: Sequence[_Request], occasions: _Occasions, *, actor: Actor) -> dict[str, int]:
     """Write new entries and their postings, sorted by key so that rivals wait for each other in one direction."""
     ids = _reserve(len(requests))
-    booked, nothing = copying.timestamptz(now), copying.int8(None)
-    who = copying.text(actor.label) + copying.int8(actor.user_id)
+    behind = copying.int8(None) + copying.text(actor.label) + copying.int8(actor.user_id)
     entries: list[bytes] = []
     postings: list[bytes] = []
     for entry_id, request in zip(ids, requests, strict=True):
         spec = request.spec
         entries.append(b"".join((
             copying.int8(entry_id), copying.text(spec.idempotency_key), wire.uuid(request.digest),
-            copying.text(spec.kind), copying.timestamptz(spec.at), booked, copying.text(spec.description),
-            wire.jsonb(spec.params), nothing, who,
+            occasions.of(spec).columns, behind,
         )))  # fmt: skip
         postings += wire.posting_rows(entry_id, request.lines)
     with refusals(), transaction.atomic(), connection.wrap_database_errors:
