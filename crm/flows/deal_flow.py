@@ -35,9 +35,11 @@ BACKFILL_FROM = timedelta(hours=6)  # a shorter past is read at once
 FIRST_STEP, SHORTEST_STEP, LONGEST_STEP = timedelta(days=2), timedelta(minutes=15), timedelta(days=92)
 RECORD_BATCH = 10_000  # rows stored in one transaction
 STEP_DEALS = 40_000  # a step aims at no more
-BACKFILL_DEALS = 200_000  # so many deals are judged before more are read
+BACKFILL_DEALS = 500_000  # so many deals are judged before more are read
 BACKFILL_SECONDS = 90.0  # a round's share; tasks end after 300
-JUDGE_BATCH = 200_000
+# Judged in one transaction: each costs an entry and roll-up rows for every IB it meets, so fewer are cheaper; so many
+# take some 300 MB.
+JUDGE_BATCH = 500_000
 
 
 @dataclass(slots=True)
