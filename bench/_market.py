@@ -2,7 +2,9 @@
 
 Plain: every symbol pays per lot in USD. Mixed: each symbol group has another base, accounts and IBs are in USD or EUR,
 symbols quoted in USD, EUR or JPY, plans have a second version from noon on, and a part of the positions is closed by
-halves."""
+halves. Mixed clients mostly trade one symbol each, as in the load of the reports: people keep to what they know, and
+the engine's roll-up has a row for each account and symbol group. `even` lets them draw every symbol alike, a market
+without habits and the hardest for the roll-up: both are to be told."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 E8 = 10**8
 _CHUNK = 50_000
+HABIT = 0.8  # share of a client's trades in the symbol it mostly trades
 GROUPS = ("forex-majors", "forex-minors", "metals", "indices")
 MIXED: dict[str, dict[str, str]] = {
     "forex-majors": {"base": "per_lot", "rate": "8", "currency": "USD"},
@@ -59,6 +62,7 @@ class Size:
     clients: int
     trees: int = 1
     mixed: bool = False
+    even: bool = False
 
 
 def build_market(size: Size, seed: int) -> int:
@@ -206,8 +210,14 @@ def _symbols(server: MtServer, size: Size) -> list[Symbol]:
 def _deals(server_id: int, accounts: list[TradingAccount], symbols: list[Symbol], size: Size, random: Random) -> None:
     """Store openings of the day before, then as many closings through one day, activity gamma-distributed."""
     weights = [random.gammavariate(0.5, 1.0) for _account in accounts]
+    habit = 0.0 if size.even or not size.mixed else HABIT
+    favourite = {account.pk: random.choice(symbols).pk for account in accounts} if habit else {}
+
+    def symbol_of(account: TradingAccount) -> int:
+        return favourite[account.pk] if habit and random.random() < habit else random.choice(symbols).pk
+
     trades = [
-        _Trade(number, account.pk, random.choice(symbols).pk, at_us, random, size.mixed)
+        _Trade(number, account.pk, symbol_of(account), at_us, random, size.mixed)
         for number, (account, at_us) in enumerate(
             zip(
                 random.choices(accounts, weights=weights, k=size.deals),

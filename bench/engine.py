@@ -8,7 +8,8 @@ edits 1 % of them, and those are judged again. The IBs' ledger accounts exist in
 network and plans is cold. The baseline of rows is measured on the first rows and counted up. `rerun_share`: what it
 costs to walk again over what is judged. Works in brokers of its own, which are removed afterwards.
 
-Two markets: `mixed` (all bases, two currencies, two versions of each plan) and `plain` (per lot by difference)."""
+Markets: `mixed` (all bases, two currencies, two versions of each plan), `even` (the same, but clients trade all symbols
+alike) and `plain` (per lot by difference)."""
 
 import argparse
 import gc
@@ -55,7 +56,8 @@ from trading.cursor import get_cursor  # noqa: E402
 from trading.models import Deal, DealCursor, TradingAccount  # noqa: E402
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
-SIZES = {"mixed": (1_000_000, 20_000, 80_000, 150), "plain": (200_000, 5_000, 20_000, 1)}  # deals, IBs, clients, trees
+LARGE = (1_000_000, 20_000, 80_000, 150)  # deals, IBs, clients, trees
+SIZES = {"mixed": LARGE, "even": LARGE, "plain": (200_000, 5_000, 20_000, 1)}
 ACTOR = Actor.system("bench")
 # A judgement as one row per payee: the same columns, an element in place of each array.
 ROW_TABLE = """CREATE TABLE bench_line (deal_id bigint, account_id bigint, leaf_ib_id bigint, deal_at timestamptz,
@@ -286,6 +288,7 @@ def run(size: Size, sample: int) -> dict[str, Any]:
         server_id = build_market(size, seed=20260302)
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
+            cursor.execute("SET max_parallel_workers_per_gather = 0")  # nobody would count what helpers do
         fetched = fetch_closings(server_id, size.deals)
         last_id = int(fetched[-1]["id"].max())
         ensure_payees(Memory(), (PayeeKey(pk, 0, "USD") for pk in IB.objects.values_list("pk", flat=True)), now=NOW)
@@ -346,7 +349,7 @@ def main() -> None:
     deals, ibs, clients, trees = SIZES[options.market]
     size = Size(
         options.deals or deals, options.ibs or ibs, options.depth, options.clients or clients, options.trees or trees,
-        mixed=options.market == "mixed",
+        mixed=options.market != "plain", even=options.market == "even",
     )  # fmt: skip
     result = run(size, options.sample)
     if not options.json:
