@@ -37,8 +37,8 @@ RECORD_BATCH = 10_000  # rows stored in one transaction
 STEP_DEALS = 40_000  # a step aims at no more
 BACKFILL_DEALS = 500_000  # so many deals are judged before more are read
 BACKFILL_SECONDS = 90.0  # a round's share; tasks end after 300
-# Judged in one transaction: each costs an entry and roll-up rows for every IB it meets, so fewer are cheaper; so many
-# take some 300 MB.
+# Judged in one transaction: each costs an entry and roll-up rows for every IB it meets, so fewer are cheaper; with so
+# many a process took 630 MB.
 JUDGE_BATCH = 500_000
 
 
