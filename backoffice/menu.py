@@ -1,5 +1,6 @@
 """The menu: what the person may open, grouped by job, with what waits for a decision."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -104,21 +105,28 @@ GROUPS: tuple[tuple["Promise | str", tuple[Entry, ...]], ...] = (
 )  # fmt: skip
 
 
-def menu_for(actor: Actor, *, now: datetime) -> list[Group]:
-    """Return the groups with at least one entry that the actor may open. Five statements."""
+ENTRIES = {entry.key: entry for _title, entries in GROUPS for entry in entries}
+
+
+def waiting_counts(actor: Actor, *, now: datetime) -> dict[str, int]:
+    """Return how many wait in each queue, by the key of its entry. Four statements."""
     tasks = open_tasks()
-    waiting = {
+    return {
         "held": tasks.held,
         "symbols": tasks.unclassified_symbols,
         "mt_groups": tasks.groups_without_factor,
-        "operations": tasks.operations,
-        "account_orders": tasks.account_orders,
         "nobodys": tasks.accounts_of_nobody,
         "changes": tasks.waiting_changes,
+        "operations": tasks.operations,
+        "account_orders": tasks.account_orders,
         "level_changes": waiting_count(actor),
         "corrections": waiting_corrections(actor),
         "approvals": open_approvals(actor, now=now).count(),
     }
+
+
+def menu_for(actor: Actor, waiting: Mapping[str, int]) -> list[Group]:
+    """Return the groups with at least one entry that the actor may open. `waiting`: of `waiting_counts`."""
     allowed = [(title, [entry for entry in entries if actor.has(entry.right)]) for title, entries in GROUPS]
     total = sum(waiting.get(entry.key, 0) for _title, entries in allowed for entry in entries)
     return [

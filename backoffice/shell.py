@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from access.decorators import ActorRequest
-from backoffice.menu import menu_for
+from backoffice.menu import menu_for, waiting_counts
 from core.errors import DomainError
 from ui.fragments import is_fragment
 
@@ -16,16 +16,25 @@ UNPROCESSABLE = 422
 
 
 def show(
-    request: ActorRequest, template: str, context: Mapping[str, Any], *, nav: str, part: str = "", status: int = 200
+    request: ActorRequest,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    nav: str,
+    part: str = "",
+    status: int = 200,
+    waiting: Mapping[str, int] | None = None,
 ) -> HttpResponse:
-    """Render a page below `templates/backoffice/`; `part` names what a fragment request gets instead.
+    """Render a page below `templates/backoffice/`; `part` names what a fragment request gets instead. `waiting`: the
+    menu's counts where the page has them already.
 
     Adds `now`, the right codes as `rights`, and, to a whole page, the menu with `nav` marked."""
     now = timezone.now()
     known = {"now": now, "rights": _Rights(request.actor), **context}
     if part and is_fragment(request):
         return render(request, f"backoffice/{part}", known, status=status)
-    known |= {"nav": nav, "menu": menu_for(request.actor, now=now)}
+    counts = waiting_counts(request.actor, now=now) if waiting is None else waiting
+    known |= {"nav": nav, "menu": menu_for(request.actor, counts)}
     return render(request, f"backoffice/{template}", known, status=status)
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from access.decorators import ActorRequest, requires
+from backoffice.menu import waiting_counts
 from backoffice.shell import show
 from backoffice.tiles import tiles_for
 from commissions.impossible import impossible_counts
@@ -29,10 +30,10 @@ def overview(request: ActorRequest) -> HttpResponse:
     """Show the state now; the page asks again and gets 304 while nothing has changed."""
     now, zone = timezone.now(), current_broker().settlement_zone
     today = now.astimezone(ZoneInfo(zone)).date()
-    impossible = impossible_counts()
+    impossible, waiting = impossible_counts(), waiting_counts(request.actor, now=now)
     figures = {
         "servers": [_in_words(health, impossible) for health in server_healths()],
-        "tiles": tiles_for(request.actor, now=now),
+        "tiles": tiles_for(request.actor, waiting),
         "rebates": booked_for_day(day=today),
         "proof": last_proof(),
         "today": today,
@@ -42,7 +43,12 @@ def overview(request: ActorRequest) -> HttpResponse:
     if is_fragment(request) and request.headers.get("HX-PTag") == tag:
         return HttpResponse(status=NOT_MODIFIED)
     response = show(
-        request, "overview/page.html", figures | {"tag": tag}, nav="overview", part="overview/_figures.html"
+        request,
+        "overview/page.html",
+        figures | {"tag": tag},
+        nav="overview",
+        part="overview/_figures.html",
+        waiting=waiting,
     )
     response.headers["HX-PTag"] = tag
     return response

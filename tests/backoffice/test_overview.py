@@ -23,7 +23,7 @@ from trading.operations.models import OperationFinding
 pytestmark = pytest.mark.integration
 
 PAGE = "/office/"
-COST = 12  # statements: session, user, rights, six of the page, and the menu's
+COST = 10
 
 
 def hold(server: MtServer, ticket: int) -> HeldDeal:
