@@ -11,6 +11,7 @@ from django.db import connection
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
+EPOCH_US = 946_684_800_000_000  # 2000-01-01, from which PostgreSQL counts, in microseconds since 1970
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NULL = b"\xff\xff\xff\xff"
@@ -36,8 +37,12 @@ def text(value: str) -> bytes:
 
 
 def timestamptz(value: datetime) -> bytes:
-    """Microseconds since 2000-01-01 UTC."""
-    return _INT8.pack(8, (value - _EPOCH) // _MICROSECOND)
+    return _INT8.pack(8, since_epoch(value))
+
+
+def since_epoch(value: datetime) -> int:
+    """Return microseconds since 2000-01-01 UTC."""
+    return (value - _EPOCH) // _MICROSECOND
 
 
 def copy_rows(*, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:

@@ -1,7 +1,7 @@
 """Deals as rows of PostgreSQL's binary COPY, packed by columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import product
 from operator import add
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.copying import since_epoch
 from mt4bridge.columns import Numbers
 from trading.types import DealContent, DealKey
 
@@ -18,9 +19,6 @@ COPY_COLUMNS = (
     "contract_size_e8", "digits", "profit_e8", "swap_e8", "commission_e8", "fee_e8", "deal_at", "recorded_at",
     "comment",
 )  # fmt: skip
-SINCE_2000_US = 946_684_800_000_000  # PostgreSQL counts from 2000, in microseconds; this is 2000 counted from 1970
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_DAY_US, _SECOND_US = 86_400_000_000, 1_000_000
 _KINDS = {"leg": "i2", "revision": "i2", "deleted": "i1", "action": "i2", "entry": "i2", "reason": "i2", "digits": "i2"}
 _FIXED = COPY_COLUMNS[:-1]  # all but the comment have one width
 _NULLABLE = ("symbol_id", "bid_e8", "ask_e8")
@@ -59,7 +57,7 @@ def pack_rows(*, server_id: int, revisions: Sequence[Revision], recorded_at: dat
     tickets, legs = zip(*keys, strict=True)
     said = dict(zip(_CONTENT, zip(*contents, strict=True), strict=True))
     comments = said.pop("comment")
-    said["deal_at"] = tuple(map(since_2000, said["deal_at"]))
+    said["deal_at"] = tuple(map(since_epoch, said["deal_at"]))
     there = [np.array([value is not None for value in said[name]]) for name in _NULLABLE]
     said |= {name: tuple(value or 0 for value in said[name]) for name in _NULLABLE}
     said |= {"ticket": tickets, "leg": legs, "revision": numbers, "deleted": deleted}
@@ -76,7 +74,7 @@ def pack_columns(
     """Yield the rows of the columns, as `pack_rows`. `deal_at` counts from 2000; what is not given is 0.
 
     `there`: which rows have a symbol, a bid, an ask; the others store null."""
-    same = {"server_id": server_id, "recorded_at": since_2000(recorded_at)}
+    same = {"server_id": server_id, "recorded_at": since_epoch(recorded_at)}
     texts = [comment.encode() for comment in comments] if any(comments) else []
     codes = there[0] * 4 + there[1] * 2 + there[2]
     found = np.unique(codes).tolist()
@@ -105,9 +103,3 @@ def _block(
         if name in names:
             block[name] = columns[name] if name in columns else same.get(name, 0)
     return block
-
-
-def since_2000(at: datetime) -> int:
-    """Return microseconds since PostgreSQL's epoch."""
-    since = at - _EPOCH
-    return since.days * _DAY_US + since.seconds * _SECOND_US + since.microseconds

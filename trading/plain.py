@@ -10,10 +10,11 @@ from itertools import repeat
 
 import numpy as np
 
+from core.copying import EPOCH_US
 from core.money import MAX_E8
 from mt4bridge.columns import DealColumns, Numbers
 from mt4bridge.types import BadRow, DealRow
-from trading.packing import SINCE_2000_US, pack_columns
+from trading.packing import pack_columns
 from trading.recording import COMMENT_LENGTH, Names
 from trading.types import DealKey
 
@@ -49,7 +50,7 @@ class PlainDeals:
         columns |= {
             "account_id": self.account_ids, "symbol_id": self.symbol_ids, "mt_order": numbers["order"],
             "volume_closed_e8": np.where(numbers["entry"] == 0, 0, numbers["volume_closed_e8"]),
-            "deal_at": numbers["deal_at"] - SINCE_2000_US,
+            "deal_at": numbers["deal_at"] - EPOCH_US,
         }  # fmt: skip
         there = [self.symbol_ids != 0, numbers["bid_e8"] != 0, numbers["ask_e8"] != 0]
         comments = [comment[:COMMENT_LENGTH] for comment in self.deals.comments]

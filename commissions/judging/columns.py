@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
+from core.copying import EPOCH_US
+
 Rows = npt.NDArray[np.void]
 MISSING = -(2**63)  # a null bigint
-EPOCH_US = 946_684_800_000_000  # 2000-01-01, from which PostgreSQL counts, in microseconds since 1970
 _HEADER, _TRAILER = 19, 2
 _WIDTH = {"bigint": ">i8", "integer": ">i4", "smallint": ">i2", "timestamptz": ">i8"}
 

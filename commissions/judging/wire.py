@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from core.copying import EPOCH_US
+
 Int64s = npt.NDArray[np.int64]
-PG_EPOCH_US = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
 PG_EPOCH_DAYS = 10_957
 _PIECE = 1 << 18  # bytes
 _INT2, _INT4, _INT8 = 21, 23, 20  # PostgreSQL's type numbers
@@ -124,7 +125,7 @@ def _numerics(units: Int64s) -> npt.NDArray[np.void]:
 
 
 def pg_time(at_us: Int64s) -> Int64s:
-    return at_us - PG_EPOCH_US
+    return at_us - EPOCH_US
 
 
 def pg_date(day: Int64s) -> Int64s:

@@ -233,12 +233,14 @@ def _read_window(
 def in_batches(lists: Iterable[Sequence[DealRow | BadRow]]) -> Iterator[Sequence[DealRow | BadRow]]:
     """Join short lists, so that a transaction is worth its statements; what has come is yielded at the latest then."""
     batch: list[Sequence[DealRow | BadRow]] = []
+    size = 0
     for rows in lists:
         if rows:
             batch.append(rows)
-        if sum(map(len, batch)) >= RECORD_BATCH:
+            size += len(rows)
+        if size >= RECORD_BATCH:
             yield joined(batch)
-            batch = []
+            batch, size = [], 0
     if batch:
         yield joined(batch)
 
