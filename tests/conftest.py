@@ -14,7 +14,7 @@ from tests.databases import cloned_database, schema_of, urls_for
 
 
 def pytest_configure() -> None:
-    """Hash quickly: a third of many a test was the hash of a user's password."""
+    """Hash quickly: many tests make several users each."""
     settings.PASSWORD_HASHERS = ["tests.hashing.QuickArgon2PasswordHasher", *settings.PASSWORD_HASHERS[1:]]
 
 
