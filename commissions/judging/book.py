@@ -14,6 +14,7 @@ from commissions.distinct import Lookup, distinct
 from commissions.judging.cells import CellTable, GroupFacts
 from commissions.judging.chains import ChainTable, Network
 from commissions.judging.columns import Column, Rows, read_columns
+from commissions.judging.groups import Groups, read_groups
 from commissions.judging.history import moment
 from commissions.judging.memory import MAX_CELLS, Memory, memory
 from commissions.judging.plans import load_plans, plan_version
@@ -60,7 +61,7 @@ class Foretelling(Protocol):
 
 @dataclass(slots=True)
 class Book:
-    """What is known while a batch is judged; `client_of` and `group_of` in the order of account ids."""
+    """What is known while a batch is judged; `client_of` and `account_groups` in the order of account ids."""
 
     memory: Memory
     snapshot: NetworkSnapshot
@@ -73,8 +74,7 @@ class Book:
     zone: ZoneInfo
     lookup: Lookup  # of the account ids
     client_of: Int64s
-    group_of: Int64s  # the group of each account now
-    former: Rows  # groups that some of the accounts were in before, the latest first
+    account_groups: Groups
     foretold: Foretelling | None = None  # None: what is stored
 
     def place(self, accounts: Int64s) -> Int64s:
@@ -83,22 +83,13 @@ class Book:
 
     def groups_at(self, rows: Rows) -> Int64s:
         """Return the MT group that the account of each deal was in at the deal's own time."""
-        groups = self.group_of[self.place(rows["account"])]
-        for former in self.former:
-            mine = (rows["account"] == former["account"]) & (rows["at_us"] < former["until_us"])
-            groups[mine] = former["mt_group"]
-        return groups
+        return self.account_groups.at(self.place(rows["account"]), rows["at_us"])
 
 
 _ACCOUNT_COLUMNS = (
     Column("account", "a.id"),
     Column("client", "a.client_id"),
     Column("mt_group", "a.mt_group_id"),
-)
-_FORMER_COLUMNS = (
-    Column("account", "f.account_id"),
-    Column("mt_group", "f.mt_group_id"),
-    Column("until_us", "f.until", "timestamptz"),
 )
 
 
@@ -114,11 +105,6 @@ def open_book(rows: Rows, *, known: Memory | None = None) -> Book:
     accounts = read_columns(
         _ACCOUNT_COLUMNS, "FROM trading_tradingaccount a WHERE a.id = ANY(%s) ORDER BY a.id", [ids.tolist()]
     )
-    former = read_columns(
-        _FORMER_COLUMNS,
-        "FROM trading_formergroup f WHERE f.account_id = ANY(%s) ORDER BY f.account_id, f.until DESC",
-        [ids.tolist()],
-    )
     version = network_version()
     snapshot = _snapshot(known, version, accounts["client"], accounts["account"])
     return Book(
@@ -133,8 +119,7 @@ def open_book(rows: Rows, *, known: Memory | None = None) -> Book:
         zone=ZoneInfo(current_broker().settlement_zone),
         lookup=Lookup(accounts["account"].copy()),
         client_of=accounts["client"].copy(),
-        group_of=accounts["mt_group"].copy(),
-        former=former,
+        account_groups=read_groups(ids, accounts["mt_group"].copy()),
     )
 
 

@@ -275,7 +275,7 @@ def _ensure(scope: _Scope, book: Book, *, now: datetime) -> None:
 
 
 def _client_key(place: int, book: Book) -> PayeeKey:
-    return PayeeKey(0, int(book.client_of[place]), book.groups[int(book.group_of[place])].currency)
+    return PayeeKey(0, int(book.client_of[place]), book.groups[int(book.account_groups.now[place])].currency)
 
 
 def _symbol_groups(rows: Rows, book: Book) -> Int64s:

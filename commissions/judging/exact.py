@@ -118,11 +118,7 @@ def deal_facts(row: np.void, histories: Histories, book: Book) -> DealFacts:
 
 def _group_at(row: np.void, book: Book) -> int:
     """Return the MT group of one deal's account at the deal's own time."""
-    group = int(book.group_of[int(book.place(row["account"]))])
-    for former in book.former:
-        if former["account"] == row["account"] and row["at_us"] < former["until_us"]:
-            group = int(former["mt_group"])
-    return group
+    return book.account_groups.of_deal(int(book.place(row["account"])), int(row["at_us"]))
 
 
 def _parts_alone(row: np.void) -> tuple[Part, ...]:
