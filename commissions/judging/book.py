@@ -13,7 +13,7 @@ import numpy.typing as npt
 from commissions.distinct import Lookup, distinct
 from commissions.judging.cells import CellTable, GroupFacts
 from commissions.judging.chains import ChainTable, Network
-from commissions.judging.columns import Column, Rows, read_columns
+from commissions.judging.columns import Column, Rows, array_text, read_columns
 from commissions.judging.groups import Groups, read_groups
 from commissions.judging.history import moment
 from commissions.judging.memory import MAX_CELLS, Memory, memory
@@ -103,7 +103,7 @@ def open_book(rows: Rows, *, known: Memory | None = None) -> Book:
         known.payees_of_chain.clear()
     ids, _inverse = distinct(rows["account"])
     accounts = read_columns(
-        _ACCOUNT_COLUMNS, "FROM trading_tradingaccount a WHERE a.id = ANY(%s) ORDER BY a.id", [ids.tolist()]
+        _ACCOUNT_COLUMNS, "FROM trading_tradingaccount a WHERE a.id = ANY(%s) ORDER BY a.id", [array_text(ids)]
     )
     version = network_version()
     snapshot = _snapshot(known, version, accounts["client"], accounts["account"])

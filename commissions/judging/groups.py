@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from commissions.judging.columns import Column, Rows, read_columns
+from commissions.judging.columns import Column, Rows, array_text, read_columns
 
 Int64s = npt.NDArray[np.int64]
 
@@ -51,6 +51,6 @@ def read_groups(accounts: Int64s, now: Int64s) -> Groups:
     former = read_columns(
         _FORMER_COLUMNS,
         "FROM trading_formergroup f WHERE f.account_id = ANY(%s) ORDER BY f.account_id, f.until DESC",
-        [accounts.tolist()],
+        [array_text(accounts)],
     )
     return Groups(accounts, now, former)

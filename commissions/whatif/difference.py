@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from commissions.judging.columns import Column, Rows, read_columns
+from commissions.judging.columns import Column, Rows, array_text, read_columns
 from commissions.judging.deals import is_trade, read_newest
 from commissions.judging.judged import Judged
 from commissions.judging.rollup import pack
@@ -15,13 +15,12 @@ Int64s = npt.NDArray[np.int64]
 
 _STORED = (
     Column("root", "j.deal_id"),
-    Column("payee", "l.payee"),
+    Column("payee", "unnest(j.payee)"),
     Column("day", "j.day - date '1970-01-01'"),
-    Column("amount", "l.amount"),
+    Column("amount", "unnest(j.amount_e8)"),
 )
-_STORED_FROM = """FROM commissions_judgement j, unnest(j.payee, j.amount_e8) AS l(payee, amount)
-    WHERE j.deal_id = ANY(%s) AND l.amount <> 0 AND NOT EXISTS (
-        SELECT 1 FROM commissions_judgement later WHERE later.deal_id = j.deal_id AND later.revision > j.revision)"""
+_STORED_FROM = """FROM (SELECT DISTINCT ON (deal_id) deal_id, day, payee, amount_e8 FROM commissions_judgement
+    WHERE deal_id = ANY(%s) ORDER BY deal_id, revision DESC) j"""
 
 
 class Lines(NamedTuple):
@@ -65,7 +64,8 @@ def difference_of(overlay: Overlay, roots: Int64s) -> Difference:
 
 def stored_lines(roots: Int64s) -> Lines:
     """Return the lines that stand for these deals."""
-    rows = read_columns(_STORED, _STORED_FROM, [roots.tolist()])
+    rows = read_columns(_STORED, _STORED_FROM, [array_text(roots)])
+    rows = rows[rows["amount"] != 0]
     return Lines(*(_column(rows, name) for name in Lines._fields))
 
 

@@ -48,6 +48,7 @@ class Overlay:
         self.drafts = _drafts(self.changes, now)
         self.memory.versions |= {draft.id: draft for draft in self.drafts}
         self.foretold: Foretelling | None = None
+        self.stored_payees: dict[int, tuple[int, int, str]] = {}  # id → (IB id, client id, currency)
         self._network: tuple[tuple[int, int], Network] | None = None
         self._snapshot: tuple[NetworkSnapshot, NetworkSnapshot] | None = None
 
@@ -70,6 +71,10 @@ class Overlay:
         if late:
             book.rates = LateRates(book.rates.until_us, late, to_us(self.now))
         return book
+
+    def take_over_network(self, other: "Overlay") -> None:
+        """Know the network as another overlay has read it; it is read again once it has changed."""
+        self.memory.snapshot, self.memory.snapshot_version = other.memory.snapshot, other.memory.snapshot_version
 
     @property
     def versions(self) -> Mapping[int, LoadedVersion]:

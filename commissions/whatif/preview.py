@@ -141,13 +141,14 @@ def _add(sums: Sums, days: PayeeDays, overlay: Overlay) -> None:
 
 
 def payee_keys(payees: list[int], overlay: Overlay) -> Mapping[int, tuple[int, int, str]]:
-    """Return {payee id: (IB id, client id, currency)}, for made-up payees too."""
-    stored = Payee.objects.filter(pk__in={payee for payee in payees if payee > 0})
-    found = {
-        pk: (ib_id or 0, client_id or 0, currency)
-        for pk, ib_id, client_id, currency in stored.values_list("pk", "ib_id", "client_id", "currency")
-    }
-    return found | {payee: key for payee, key in overlay.payee_keys().items() if payee < 0}
+    """Return {payee id: (IB id, client id, currency)} for these and others, made-up payees too.
+
+    What a payee is never changes: the overlay remembers those it has met."""
+    unknown = {payee for payee in payees if payee > 0} - overlay.stored_payees.keys()
+    if unknown:
+        rows = Payee.objects.filter(pk__in=unknown).values_list("pk", "ib_id", "client_id", "currency")
+        overlay.stored_payees |= {pk: (ib_id or 0, client_id or 0, currency) for pk, ib_id, client_id, currency in rows}
+    return overlay.stored_payees | {payee: key for payee, key in overlay.payee_keys().items() if payee < 0}
 
 
 _MERGE = """INSERT INTO commissions_correctionline AS l

@@ -212,6 +212,7 @@ class Replay:
     def _add(self, rows: Rows, month: str, tally: Tally) -> None:
         judged, book = self.draft.judge(rows)
         facts = _facts(rows, judged, book)
+        self.revenue.take_over_network(self.draft)
         earned, _book = self.revenue.judge(rows)
         _add_revenue(earned, facts, month, tally)
         worth = _Worth(book.rates, int(rows["at_us"].max()), tally)
@@ -309,10 +310,14 @@ def _add_cost(
             continue
         where, amount = at[mine], lines.amount[mine]
         by_cell = _summed([facts.symbol_group[where], facts.mt_group[where]], amount)
-        add_rows(tally.cells, 5 + place, ((key, round(sum_ * rate)) for key, sum_ in by_cell))
+        add_rows(tally.cells, 5 + place, _in_usd(by_cell, rate))
         by_leaf = _summed([facts.leaf[where]], amount)
-        add_rows(tally.leaves, 2 + place, ((key, round(sum_ * rate)) for key, sum_ in by_leaf))
+        add_rows(tally.leaves, 2 + place, _in_usd(by_leaf, rate))
         tally.months[(month,)][2 + place] += round(int(amount.sum()) * rate)
+
+
+def _in_usd(sums: list[tuple[tuple[int, ...], int]], rate: Fraction) -> list[tuple[tuple[int, ...], int]]:
+    return sums if rate == 1 else [(key, round(total * rate)) for key, total in sums]
 
 
 def _summed(columns: Sequence[Int64s], values: Int64s) -> list[tuple[tuple[int, ...], int]]:
