@@ -151,3 +151,7 @@ def test_another_role_with_our_search_path_reads_nothing(broker: Broker, other_b
         Job.objects.count()
     connection.set_tenant(broker)
     assert in_force() == (f"t_{broker.schema_name}", broker.schema_name)
+
+
+def test_statements_are_not_compiled(broker: Broker) -> None:
+    assert run("SHOW jit") == [("off",)]
