@@ -18,6 +18,11 @@ class Period:
     last: date
 
     @property
+    def query(self) -> str:
+        """Return the period as a page's address takes it."""
+        return f"since={self.first}&until={self.last}"
+
+    @property
     def days(self) -> list[date]:
         return [self.first + timedelta(days=i) for i in range((self.last - self.first).days + 1)]
 

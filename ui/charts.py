@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 AXIS_WIDTH = 52
@@ -76,7 +76,7 @@ def stacked_bars(
         body.append(_column(index, column, columns, series, axis, value))
     return format_html(
         '{}<svg class="chart plot" width="100%" height="{}" role="img" aria-label="{}">{}</svg>',
-        _axis(axis, tick), height, title, format_html_join("", "{}", ((part,) for part in body)),
+        _axis(axis, tick), height, title, SafeString("".join(body)),
     )  # fmt: skip
 
 
@@ -132,12 +132,10 @@ def _column(
             *(f"{s.name}={value(v)}" for s, v in zip(series, values, strict=True)),
         ]
     )
-    return format_html(
-        '<g class="col" data-tip="{}"><rect class="hit" x="{}%" y="{}" width="{}%" height="{}"/>{}</g>{}',
-        tip, f"{left:.2f}", TOP, f"{width:.2f}", axis.height - TOP - BOTTOM,
-        _bars(values, axis, left + width * (1 - BAR_SHARE) / 2, width * BAR_SHARE),
-        _label(index, column, len(columns), axis.height),
-    )  # fmt: skip
+    bars = _bars(values, axis, left + width * (1 - BAR_SHARE) / 2, width * BAR_SHARE)
+    hit = f'<rect class="hit" x="{left:.2f}%" y="{TOP}" width="{width:.2f}%" height="{axis.height - TOP - BOTTOM}"/>'
+    label = _label(index, column, len(columns), axis.height)
+    return SafeString(f'<g class="col" data-tip="{escape(tip)}">{hit}{bars}</g>{label}')
 
 
 def _bars(values: Sequence[Decimal], axis: Scale, left: float, width: float) -> SafeString:
@@ -151,9 +149,10 @@ def _bars(values: Sequence[Decimal], axis: Scale, left: float, width: float) -> 
         gap = 1 if tops[side] else 0
         tops[side] += value
         rows.append(
-            (number, f"{left:.2f}", f"{min(start, end):.1f}", f"{width:.2f}", f"{max(0.0, abs(start - end) - gap):.1f}")
+            f'<rect class="s{number}" x="{left:.2f}%" y="{min(start, end):.1f}" width="{width:.2f}%" '
+            f'height="{max(0.0, abs(start - end) - gap):.1f}" rx="1.5"/>'
         )
-    return format_html_join("", '<rect class="s{}" x="{}%" y="{}" width="{}%" height="{}" rx="1.5"/>', rows)
+    return SafeString("".join(rows))
 
 
 def _label(index: int, column: Column, count: int, height: int) -> SafeString:

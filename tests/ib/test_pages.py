@@ -13,10 +13,10 @@ from ib.models import IB
 from ib.queries import agreement_at, children, ibs_visible_to, network_clients
 from ib.queries.live import tree_shows
 from ib.queries.staff import Below, below, clients_below
-from ib.services import AlreadyThere, ShareOutOfRange, move_client, move_ib, set_agreement
+from ib.services import AlreadyThere, ShareOutOfRange, move_account, move_client, move_ib, set_agreement
 from ib.types import ChildPage, ChildRow, MaskedClient, Terms
 from tenancy.models import Broker
-from tests.ib.factories import ACTOR, BEFORE, START, make_client, make_ib
+from tests.ib.factories import ACTOR, BEFORE, START, make_account, make_client, make_ib
 
 pytestmark = pytest.mark.unit
 
@@ -77,6 +77,23 @@ def test_the_live_tree_and_the_dated_links_count_the_same(family: dict[str, IB])
     assert (below(ib_id=top.pk, at=START), clients_below(ib_id=top.pk, at=START)) == counted
     assert counted == (Below(ibs=3, clients=3, accounts=0), 3)
     assert below(ib_id=top.pk, at=MARCH).ibs == 4
+
+
+def test_an_account_is_counted_where_it_belongs(family: dict[str, IB]) -> None:
+    """One stays with its client's IB, one counts below another IB of the tree, one has left the tree, one came in."""
+    inside, outside = make_client("Di Ray"), make_client("Ed Fox")
+    for client, ib in ((inside, family["leaf"]), (outside, family["other"])):
+        move_client(client=client, ib=ib, at=START, actor=ACTOR, now=START)
+    accounts = [make_account(client, login=number) for number, client in enumerate([inside] * 3 + [outside] * 2, 1)]
+    for account, ib in ((accounts[1], family["right"]), (accounts[2], family["other"]), (accounts[3], family["left"])):
+        move_account(account=account, ib=ib, at=START, actor=ACTOR, now=START)
+    wanted = Below(ibs=3, clients=4, accounts=3)
+
+    live = below(ib_id=family["top"].pk, at=START)
+    make_ib("planned", family["leaf"], at=MARCH)
+
+    assert (live, below(ib_id=family["top"].pk, at=START)) == (wanted, wanted)
+    assert below(ib_id=family["other"].pk, at=START) == Below(ibs=0, clients=1, accounts=2)
 
 
 def test_the_tree_does_not_show_the_past(family: dict[str, IB]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.template import Context, Template
 from django.utils import translation
+from django.utils.safestring import SafeString
 
 from core.money import Money
 
@@ -106,3 +107,20 @@ def test_initials_of_names(name: str, letters: str) -> None:
 
 def test_indent_stops_at_ten_levels() -> None:
     assert [shown("{{ n|indent }}", n=n) for n in (1, 10, 25)] == ["lvl lvl-1", "lvl lvl-10", "lvl lvl-10"]
+
+
+def test_a_day_is_written_in_the_language_of_each_page() -> None:
+    moment = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+    written = []
+    for language in ("en", "zh-hans", "en"):
+        with translation.override(language):
+            written.append(shown("{{ d|day }} {{ m|day }} {{ d|short_day }}", d=date(2026, 11, 20), m=moment))
+
+    assert written[0] == written[2] == "20 Nov 2026 20 Nov 2026 20 Nov"
+    assert written[1] == "2026年11月20日 2026年11月20日 11月20日"
+
+
+def test_an_icon_escapes_what_is_not_safe_whoever_asked_before() -> None:
+    trusted, given = (shown("{% icon name css %}", name="x", css=css) for css in (SafeString("a&b"), "a&b"))
+
+    assert ('class="i a&b"' in trusted, 'class="i a&amp;b"' in given) == (True, True)

@@ -5,6 +5,7 @@ Figures arrive as Decimal, int or Money, never as float; times arrive aware. Not
 import zlib
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,8 +14,8 @@ from django.templatetags.static import static
 from django.utils import formats
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from commissions.calculation import Verdict
 from core.money import Money, from_e8, minor_digits
@@ -31,7 +32,7 @@ CLOCKS = {"full": "%Y-%m-%d %H:%M:%S", "short": "%Y-%m-%d %H:%M", "clock": "%H:%
 def icon(name: str, css: str = "", label: str = "") -> SafeString:
     """Draw an icon of the sprite; with a label it speaks, without one it is decoration."""
     voice = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
-    return format_html('<svg class="i {}" {}><use href="{}#{}"/></svg>', css, voice, static("build/icons.svg"), name)
+    return _drawn(name, css, voice, static("build/icons.svg"))
 
 
 @register.filter
@@ -47,8 +48,8 @@ def exact(value: Decimal | int | None, places: int = 2) -> SafeString:
     """Write a figure unrounded, at least `places` decimals, those beyond in grey."""
     if value is None:
         return DASH
-    head, tail = numbers.exact(_figure(value), places)
-    return format_html('{}<span class="frac">{}</span>', head, tail) if tail else format_html("{}", head)
+    head, tail = numbers.exact(_figure(value), places)  # digits and signs: nothing to escape, hundreds on a page
+    return SafeString(f'{head}<span class="frac">{tail}</span>' if tail else head)
 
 
 @register.filter
@@ -155,13 +156,13 @@ def day(value: date | None) -> str:
     """Write a calendar day in the page's language: 20 Nov 2026, 2026年11月20日."""
     if value is None:
         return DASH
-    return formats.date_format(value, pgettext("date format of Django's date filter", "j M Y"))
+    return _day_in(date(value.year, value.month, value.day), get_language())
 
 
 @register.filter
 def short_day(value: date) -> str:
     """Write a calendar day without its year: 20 Nov, 11月20日."""
-    return formats.date_format(value, pgettext("date format of Django's date filter, without year", "j M"))
+    return _short_day_in(date(value.year, value.month, value.day), get_language())
 
 
 @register.simple_tag
@@ -216,6 +217,22 @@ def dom_id(text: str, prefix: str = "id") -> str:
 def indent(level: int) -> str:
     """Return the class that indents a tree row; beyond ten levels they stay in line."""
     return f"lvl lvl-{min(max(level, 1), MAX_INDENT)}"
+
+
+@lru_cache(maxsize=1024, typed=True)  # typed: text that is safe already is not escaped
+def _drawn(name: str, css: str, voice: SafeString, sprite: str) -> SafeString:
+    return format_html('<svg class="i {}" {}><use href="{}#{}"/></svg>', css, voice, sprite, name)
+
+
+@lru_cache(maxsize=8192)
+def _day_in(value: date, _language: str | None) -> str:
+    """Return the day in the language in force, which is `_language`."""
+    return formats.date_format(value, pgettext("date format of Django's date filter", "j M Y"))
+
+
+@lru_cache(maxsize=8192)
+def _short_day_in(value: date, _language: str | None) -> str:
+    return formats.date_format(value, pgettext("date format of Django's date filter, without year", "j M"))
 
 
 def _figure(value: Any) -> Decimal | int:
