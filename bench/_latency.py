@@ -1,5 +1,9 @@
-"""From a deal on the MT server to its committed judgement, with the real walker: simulator, clock and worker run as in
-production, the broker's whole book of accounts is on the server, and deals close at a steady rate."""
+"""From a deal on the MT server to its committed judgement, with the real walker: simulator, clock and workers run as in
+production, the broker's whole book of accounts is on the server, and deals close at a steady rate.
+
+What a broker goes through once is over before anything is measured, and is told in seconds: its accounts are read, and
+its periods are settled. Then deals come at the rate until those of the warm-up are judged, so that each process has
+read the network and none starts with a backlog."""
 
 import threading
 import time
@@ -15,12 +19,16 @@ from django.db import connection
 from bench._load import Loaded, say
 from bench._network import ACTOR
 from bench._pages import quantile
+from commissions.settlement.cuts import due_cuts
+from commissions.settlement.making import has_unmade
+from commissions.settlement.paying import has_unpaid
+from commissions.settlement.progress import paid_until
 from crm.demo.control import Control
 from crm.demo.once import read_ready_file
 from crm.flows.account_flow import sync_configuration
 from house.checkout import find_checkout
 from house.commands import tool_environment
-from house.keel_processes import Simulator, keel_processes, processes
+from house.keel_processes import CLOCKWORK, Simulator, keel_processes, processes
 from house.ports import free_port
 from mt4bridge.gateways import close_gateways, open_gateway
 from mt4bridge.models import MtServer
@@ -28,12 +36,14 @@ from mt4bridge.services import register_server
 from tenancy.context import broker_context
 from trading.models import Deal, DealCursor, Symbol, SymbolGroup, TradingAccount
 from trading.services import classify_symbol
+from trading.sync.queries import was_read
 
 A_SATURDAY = "2026-01-03T12:00:00+00:00"  # the generated book ends when no market is open: accounts without trades
 _TRADERS = 4
 _SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD")
 _POLL_S = 0.005
 _WARM_UP_S = 15.0
+_CALM_WITHIN_S = 1_800
 
 
 class Polled:
@@ -56,11 +66,12 @@ class Polled:
 def measure_latency(loaded: Loaded, *, deals_per_s: int, seconds: int) -> dict[str, Any]:
     """Return milliseconds from deal to judgement; raises when a deal was not judged."""
     with _walking(loaded) as control:
+        once = _wait_until_calm(loaded)
         polled, stop = Polled(), threading.Event()
         poller = threading.Thread(target=_poll, args=(loaded, polled, stop))
         poller.start()
         try:
-            _trade(control, deals_per_s, _WARM_UP_S)
+            _wait_for(loaded, _trade(control, deals_per_s, _WARM_UP_S))
             began = datetime.now(UTC)
             made = _trade(control, deals_per_s, seconds)
             took = (datetime.now(UTC) - began).total_seconds()
@@ -71,16 +82,36 @@ def measure_latency(loaded: Loaded, *, deals_per_s: int, seconds: int) -> dict[s
             poller.join()
     delays = sorted(_delays(made, polled))
     result = {
-        "stored": loaded.deals, "deals": len(delays), "deals_per_s": round(len(delays) / took, 1),
+        "stored": loaded.deals, **once, "deals": len(delays), "deals_per_s": round(2 * len(delays) / took, 1),
         "p50_ms": quantile(delays, 0.5), "p95_ms": quantile(delays, 0.95), "max_ms": round(delays[-1], 1),
     }  # fmt: skip
     say(f"deal to judgement: {result}")
     return result
 
 
+def _wait_until_calm(loaded: Loaded) -> dict[str, float]:
+    """Wait until accounts are read and periods settled; return after how many seconds each was first seen to be."""
+    began, seen = time.monotonic(), {"accounts_read_s": 0.0, "settled_s": 0.0}
+    while waits := _waits(loaded):
+        if time.monotonic() - began > _CALM_WITHIN_S:
+            raise RuntimeError(f"after {_CALM_WITHIN_S} s the workers are not through with: {', '.join(waits)}")
+        for name in waits:
+            seen[name] = round(time.monotonic() - began, 1)
+        time.sleep(0.5)
+    say(f"before live deals: {seen}")
+    return seen
+
+
+def _waits(loaded: Loaded) -> list[str]:
+    """Return what is not over yet of what a broker goes through once."""
+    unsettled = has_unmade() or has_unpaid() or paid_until() or next(due_cuts(now=datetime.now(UTC)), None)
+    done = {"accounts_read_s": was_read(loaded.server_id), "settled_s": not unsettled}
+    return [name for name, is_done in done.items() if not is_done]
+
+
 @contextmanager
 def _walking(loaded: Loaded) -> Iterator[Control]:
-    """Have a simulator with the broker's accounts, the worker and the clock running; yields the simulator's control."""
+    """Have a simulator with the broker's accounts, workers and clock running; yields the simulator's control."""
     home = find_checkout().state / "simulators" / "bench"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     options = (
@@ -103,7 +134,7 @@ def _walking(loaded: Loaded) -> Iterator[Control]:
         try:
             checkout = find_checkout()
             ours = keel_processes(checkout, tool_environment(checkout) | environment, web_port=web_port)
-            running.start([ours["worker"], ours["beat"]])
+            running.start([ours[name] for name in CLOCKWORK])
             yield Control(address.control)
         finally:
             MtServer.objects.filter(pk=server.pk).update(is_active=False)

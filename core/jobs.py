@@ -4,6 +4,7 @@ Design: the row is the truth, Celery rings the bell. A job runs in its own trans
 its row's change of state, so a crash repeats it and never half-does it."""
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,14 +41,21 @@ def enqueue(name: str, *, key: str, now: datetime, run_at: datetime | None = Non
     )
 
 
-def run_due(*, now: datetime, limit: int = 50) -> int:
-    """Run up to `limit` due jobs of the current broker; return how many were tried.
+def run_due(*, now: datetime, limit: int = 50, seconds: float | None = None) -> int:
+    """Run up to `limit` due jobs of the current broker, none begun after so many seconds; return how many were tried.
 
     Several workers may run this at once: rows are taken with SKIP LOCKED."""
-    tried = 0
+    tried, began = 0, time.monotonic()
     while tried < limit and _run_one(now=now):
         tried += 1
+        if seconds is not None and time.monotonic() - began >= seconds:
+            break
     return tried
+
+
+def has_due(*, now: datetime) -> bool:
+    """Return whether a job of the current broker is due, one that a worker runs right now included."""
+    return Job.objects.filter(state=JobState.WAITING, run_at__lte=now).exists()
 
 
 def _run_one(*, now: datetime) -> bool:

@@ -16,7 +16,9 @@ app.conf.update(
     broker_url=REDIS_URL,
     task_default_queue="default",
     task_routes={
-        "crm.flows.tasks.walk_server": {"queue": "mt5"},
+        # Walks of servers that are up to date, and the bell for them, have workers of their own: they never wait.
+        "crm.flows.tasks.wake_walkers": {"queue": "walk"},
+        "crm.flows.tasks.walk_server": {"queue": "walk"},
         "crm.flows.tasks.sync_structure": {"queue": "mt5"},
         "crm.flows.tasks.compare_server": {"queue": "mt5"},
         "crm.flows.tasks.refresh_accounts": {"queue": "mt5"},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from house.checkout import Checkout
 from house.commands import run_in_foreground
-from house.keel_processes import Simulator, keel_processes
+from house.keel_processes import CLOCKWORK, Simulator, keel_processes
 from house.ports import LOOPBACK, free_port, is_free
 from house.prepare import prepared
 from house.progress import say, step
@@ -39,14 +39,14 @@ def demo(checkout: Checkout, *, port: int | None) -> int:
         with step("Web server"):
             running.start([available["web"]])
         # The workers wait for the first data: a deal of an account that is about to be registered would be held.
-        second = [*names, "worker", "beat"] if filled.exists() else names
+        second = [*names, *CLOCKWORK] if filled.exists() else names
         with step("MT5 server simulators"):
             running.start([available[name] for name in second], wait_for=names)
         if _manage(checkout, environment, ["demo", "--simulator", *(str(s.ready_file) for s in simulators)]):
             raise Trouble("The demo data could not be made; the reason is above.")
         filled.touch()
-        with step("Worker and clock"):
-            running.start([available[name] for name in ("worker", "beat") if name not in second])
+        with step("Workers and clock"):
+            running.start([available[name] for name in CLOCKWORK if name not in second])
             running.wait_until_ready()
         say(f"Keel runs on port {ports['web']}. Logs are in {checkout.logs}. Ctrl-C stops everything.")
         _manage(checkout, environment, ["demo_office"])  # waits for the first deals; what it lacks, it tells
@@ -64,7 +64,7 @@ def demo_once(checkout: Checkout, *, as_json: bool, histories: Sequence[str], po
         live = _simulator(checkout, "once-live", free_port(avoid=[web_port, served_port]), CONTROLLED_BOOK)
         environment = base | _demo_environment(checkout, web_port)
         available = keel_processes(checkout, environment, web_port=web_port, simulators=[served, live])
-        with step("MT5 server simulators, web server, worker and clock"):
+        with step("MT5 server simulators, web server, workers and clock"):
             running.start(list(available.values()))
         arguments = ["--simulator", str(served.ready_file), "--live-simulator", str(live.ready_file)]
         arguments += ["--web-port", str(web_port), *(["--json"] if as_json else []), *history]

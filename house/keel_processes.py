@@ -15,8 +15,11 @@ from house.ports import LOOPBACK
 from house.supervisor import Process, ReadyCheck, Supervisor, supervisor
 
 WEB_WORKERS, WEB_THREADS = 2, 4
-WORKER_PROCESSES = 2
+WALKER_PROCESSES, WORKER_PROCESSES = 2, 2
+# Live deals have workers of their own, which never do anything long; docs/structure.md says what goes where.
+WALKER_QUEUES = ("walk",)
 WORKER_QUEUES = ("default", "mt5")
+CLOCKWORK = ("walker", "worker", "beat")  # what works without being asked
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,20 @@ def web_command(*, bind: str) -> list[str]:
     return ["gunicorn", "crm.wsgi", "--bind", bind, *sizes, "--preload", "--access-logfile", "-", "--no-control-socket"]
 
 
+def walker_command() -> list[str]:
+    """Return the command of the Celery worker that walks servers which are up to date, and does nothing else."""
+    return _celery_worker(WALKER_QUEUES, WALKER_PROCESSES)
+
+
 def worker_command() -> list[str]:
-    """Return the command of the Celery worker: every queue, prefork (a broker must not be shared by threads)."""
-    queues = ["--queues", ",".join(WORKER_QUEUES)]
-    return ["celery", "-A", "crm", "worker", *queues, "--concurrency", str(WORKER_PROCESSES), "--loglevel", "INFO"]
+    """Return the command of the Celery worker for all the rest."""
+    return _celery_worker(WORKER_QUEUES, WORKER_PROCESSES)
+
+
+def _celery_worker(queues: Sequence[str], size: int) -> list[str]:
+    """Return the command of a Celery worker: prefork, since a broker must not be shared by threads."""
+    options = ["--queues", ",".join(queues), "--concurrency", str(size), "--loglevel", "INFO"]
+    return ["celery", "-A", "crm", "worker", *options]
 
 
 def beat_command(*, schedule: str) -> list[str]:
@@ -54,15 +67,17 @@ def simulator_command(*, port: int, options: Sequence[str] = ()) -> list[str]:
 def keel_processes(
     checkout: Checkout, environment: Mapping[str, str], *, web_port: int, simulators: Sequence[Simulator] = ()
 ) -> dict[str, Process]:
-    """Return all of Keel's processes by name: the simulators (by their own names), web, worker, beat."""
+    """Return all of Keel's processes by name: the simulators (by their own names), web, walker, worker, beat."""
 
     def process(name: str, command: list[str], is_ready: ReadyCheck) -> Process:
         return Process(name, [str(checkout.program(command[0])), *command[1:]], environment, is_ready)
 
     schedule = checkout.state / f"beat-schedule-{web_port}"
+    walker = [*walker_command(), "--hostname", f"keel-walk-{web_port}@%h"]
     worker = [*worker_command(), "--hostname", f"keel-{web_port}@%h"]
     found = [
         process("web", web_command(bind=f"{LOOPBACK}:{web_port}"), _web_answers(web_port)),
+        process("walker", walker, _log_says(" ready.")),
         process("worker", worker, _log_says(" ready.")),
         process("beat", beat_command(schedule=str(schedule)), _log_says("beat: Starting...")),
     ]

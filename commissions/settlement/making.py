@@ -1,6 +1,7 @@
 """Make statements: what was closed, payee by payee, each in a transaction of its own."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,13 +10,13 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from commissions.models import Payee
+from commissions.settlement.basis import Basis, read_basis
 from commissions.settlement.calendar import period_start
-from commissions.settlement.days import CyclePeriod, applying_cuts, cycle_periods, to_date, to_day
 from commissions.settlement.enums import StatementState
 from commissions.settlement.models import Closing, Statement
+from commissions.settlement.progress import note_stated, stated_until
 from commissions.settlement.reckoning import Reckoning, reckon
-from commissions.settlement.terms import TermsInForce, terms_in_force
+from commissions.settlement.terms import TermsInForce
 from core import jobs
 
 logger = logging.getLogger(__name__)
@@ -33,11 +34,13 @@ _BY_DAY = f"""SELECT statement_day, sum(amount), sum(deals) FROM ({LINES_SQL}) l
 _CONCERNED = """SELECT p.id FROM commissions_payee p LEFT JOIN LATERAL (
         SELECT to_day, due_out, state FROM commissions_statement s WHERE s.payee_id = p.id
         ORDER BY from_day DESC LIMIT 1) s ON true
-    WHERE s.state = 'open' OR s.due_out > 0
+    WHERE p.id > %s AND (s.state = 'open' OR s.due_out > 0
         OR EXISTS (SELECT 1 FROM commissions_ibday d WHERE d.payee_id = p.id AND d.day >= coalesce(s.to_day, d.day))
         OR EXISTS (SELECT 1 FROM commissions_ibday d WHERE d.payee_id = p.id AND d.statement_day >= s.to_day
-            AND d.statement_day > d.day)
-    ORDER BY p.id"""
+            AND d.statement_day > d.day))
+    ORDER BY p.id LIMIT %s"""
+_NEXT_IDS = "SELECT nextval(pg_get_serial_sequence('commissions_statement', 'id')) FROM generate_series(1, %s)"
+_PAGE = 200  # payees looked for at once
 
 
 _FIGURES = (
@@ -64,47 +67,86 @@ class Span:
     amount: Decimal
     deals: int
     has_lines: bool
-    is_last: bool
 
 
-def make_due_statements(*, now: datetime) -> int:
+def make_due_statements(*, now: datetime, seconds: float | None = None) -> int:
     """Make the statements of every cut that has none yet; return how many were made.
 
     Each payee has its own transaction: what fails is logged and tried again by a job, and stops nobody else. May be
-    killed at any moment and run again."""
-    unmade = list(Closing.objects.filter(made_at=None).order_by("pk").values_list("pk", flat=True))
-    if not unmade:
+    killed at any moment and run again. After so many seconds no payee is begun, and the next call goes on there;
+    `has_unmade` says whether one is needed."""
+    newest = Closing.objects.filter(made_at=None).order_by("-pk").values_list("pk", flat=True).first()
+    if newest is None:
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(_CONCERNED)
-        payees = [payee for (payee,) in cursor.fetchall()]
-    made = 0
-    for payee_id in payees:
-        try:
-            made += len(make_statements(payee_id=payee_id, now=now))
-        except Exception:
-            logger.exception("a statement could not be made", extra={"payee_id": payee_id})
-            jobs.enqueue(MAKE_JOB, key=f"{MAKE_JOB}:{payee_id}:{unmade[-1]}", now=now, payee_id=payee_id)
-    Closing.objects.filter(pk__in=unmade, made_at=None).update(made_at=now)
+    made, began = 0, time.monotonic()
+    after = stated_until(closing_id=newest)
+    while page := _concerned(after):
+        basis = read_basis(page)
+        for payee_id in page:
+            made += _make_or_queue(payee_id, newest, basis, now=now)
+            after = payee_id
+            if seconds is not None and time.monotonic() - began >= seconds:
+                note_stated(closing_id=newest, payee_id=after)
+                return made
+        note_stated(closing_id=newest, payee_id=after)
+    Closing.objects.filter(pk__lte=newest, made_at=None).update(made_at=now)
     return made
 
 
+def has_unmade() -> bool:
+    """Return whether a cut waits for statements."""
+    return Closing.objects.filter(made_at=None).exists()
+
+
+def _concerned(after: int) -> list[int]:
+    """Return the next payees who may have something to state, by their id."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CONCERNED, [after, _PAGE])
+        return [payee for (payee,) in cursor.fetchall()]
+
+
+def _make_or_queue(payee_id: int, closing_id: int, basis: Basis, *, now: datetime) -> int:
+    """Make a payee's statements and return how many; what fails becomes a job."""
+    try:
+        return len(make_statements(payee_id=payee_id, now=now, basis=basis))
+    except Exception:
+        logger.exception("a statement could not be made", extra={"payee_id": payee_id})
+        jobs.enqueue(MAKE_JOB, key=f"{MAKE_JOB}:{payee_id}:{closing_id}", now=now, payee_id=payee_id)
+        return 0
+
+
 @transaction.atomic
-def make_statements(*, payee_id: int, now: datetime) -> list[Statement]:
-    """Make every statement that the payee's cuts ask for and that is missing, oldest first. Repeatable."""
+def make_statements(*, payee_id: int, now: datetime, basis: Basis | None = None) -> list[Statement]:
+    """Make every statement that the payee's cuts ask for and that is missing, oldest first. Repeatable.
+
+    `basis` may be shared by many payees, and know fewer cuts than there are now."""
     lock_payee(payee_id)
-    payee = Payee.objects.get(pk=payee_id)
+    basis = basis or read_basis([payee_id])
     latest = latest_statement(payee_id)
     is_open = latest is not None and latest.state == StatementState.OPEN
     after = (latest.from_day if is_open else latest.to_day) if latest else None
     made: list[Statement] = []
-    for span in _spans(payee, after):
+    for span in _spans(basis, payee_id, after):
         running = latest if latest is not None and latest.state == StatementState.OPEN else None
-        statement = _make(payee, span, before=latest, running=running, now=now)
+        statement = _make(basis, payee_id, span, before=latest, running=running, now=now)
         if statement is not None:
             made.append(statement)
             latest = statement
+    _insert([statement for statement in made if statement.pk is None])
     return made
+
+
+def _insert(statements: Sequence[Statement]) -> None:
+    """Insert statements that may name one another as the one before: their ids are taken first."""
+    if not statements:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT_IDS, [len(statements)])
+        for statement, (pk,) in zip(statements, cursor.fetchall(), strict=True):
+            statement.pk = pk
+    for statement in statements:
+        statement.previous = statement.previous  # takes its id over, which it had not when it was named
+    Statement.objects.bulk_create(statements)
 
 
 def lock_payee(payee_id: int) -> None:
@@ -125,51 +167,44 @@ def lines_between(*, payee_id: int, first: date, until: date) -> list[Lines]:
         return [Lines(*row) for row in cursor.fetchall()]
 
 
-def _spans(payee: Payee, after: date | None) -> list[Span]:
+def _spans(basis: Basis, payee_id: int, after: date | None) -> list[Span]:
     """Return what each cut closed after that day, oldest first, without spans that have no lines but the last."""
-    cuts: dict[str, list[int]] = {}
-    for cycle, until in Closing.objects.order_by("closed_until").values_list("cycle", "closed_until"):
-        cuts.setdefault(cycle, []).append(to_day(until))
-    periods = cycle_periods([payee.pk])[payee.pk]
-    applying = applying_cuts(periods, cuts)
-    ends = [to_date(end) for end in applying if after is None or to_date(end) > after]
+    applying = basis.cuts_of(payee_id)
+    ends = [end for end in applying if after is None or end > after]
     if not ends:
         return []
-    lines = lines_between(payee_id=payee.pk, first=after or date.min, until=ends[-1])
+    lines = lines_between(payee_id=payee_id, first=after or date.min, until=ends[-1])
     if after is None and not lines:
         return []
-    earlier = [to_date(end) for end in applying[: len(applying) - len(ends)]]
+    earlier = applying[: len(applying) - len(ends)]
     first = max([*earlier, *([after] if after else [])], default=date.min)
-    return _filled(periods, ends, first, lines)
+    return _filled(basis, payee_id, ends, first, lines)
 
 
-def _filled(periods: Sequence[CyclePeriod], ends: Sequence[date], first: date, lines: Sequence[Lines]) -> list[Span]:
+def _filled(basis: Basis, payee_id: int, ends: Sequence[date], first: date, lines: Sequence[Lines]) -> list[Span]:
     spans, place = [], 0
     for end in ends:
         mine = []
         while place < len(lines) and lines[place].day < end:
             mine.append(lines[place])
             place += 1
-        cycle = _cycle_on(periods, to_day(end) - 1)
+        cycle = basis.cycle_on(payee_id, end - date.resolution)
         if first == date.min:
             first = period_start(cycle, mine[0].day if mine else end - date.resolution)
         if mine or end == ends[-1]:
             amount = sum((each.amount for each in mine), Decimal(0))
             deals = sum(each.deals for each in mine)
-            spans.append(Span(cycle, first, end, amount, deals, bool(mine), end == ends[-1]))
+            spans.append(Span(cycle, first, end, amount, deals, bool(mine)))
         first = end
     return spans
 
 
-def _cycle_on(periods: Sequence[CyclePeriod], day: int) -> str:
-    return next(period.cycle for period in reversed(periods) if period.since <= day)
-
-
 def _make(
-    payee: Payee, span: Span, *, before: Statement | None, running: Statement | None, now: datetime
+    basis: Basis, payee_id: int, span: Span, *, before: Statement | None, running: Statement | None, now: datetime
 ) -> Statement | None:
-    """Make the statement of a span, or close the one that ran; None when there is nothing to state."""
-    terms = terms_in_force(payees=[payee], day=span.until - date.resolution)[payee.pk]
+    """Make the statement of a span, not written yet, or close the one that ran; None when there is nothing to state."""
+    payee = basis.payees[payee_id]
+    terms = basis.terms.at(payee, span.until - date.resolution)
     source = running or before
     carried_in = (source.carried_in if running else source.carried_out) if source else Decimal(0)
     due_in = (source.due_in if running else source.due_out) if source else Decimal(0)
@@ -184,11 +219,12 @@ def _make(
         payee=payee, previous=before, cycle=span.cycle, from_day=span.first, to_day=span.until,
         carried_in=carried_in, due_in=due_in,
     )  # fmt: skip
-    closing = Closing.objects.get(cycle=span.cycle, closed_until=span.until)
+    closing = basis.closings[span.cycle, span.until]
     statement.closing, statement.cut_at = closing, closing.cut_at
     statement.lines_total, statement.lines_deals, statement.paid_before = span.amount, span.deals, paid_before
     _put(statement, reckoning, terms, now=now)
-    statement.save(update_fields=_FIGURES if running else None)
+    if running:
+        statement.save(update_fields=_FIGURES)
     return statement
 
 

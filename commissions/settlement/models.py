@@ -101,6 +101,21 @@ class PayoutLimit(models.Model):
         return f"{self.amount} {self.currency}"
 
 
+class SettlementProgress(models.Model):
+    """Where the round of settlement stands that goes in steps; one row, which only saves work: statements and payouts
+    say what is done."""
+
+    closing_id = models.BigIntegerField(default=0)  # newest of the cuts whose statements are being made
+    stated_until = models.BigIntegerField(default=0)  # the last payee who has all statements of these cuts
+    paid_until = models.BigIntegerField(default=0)  # the last payee of this pass over those settled in real time
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(name="settlement_progress_one_row", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"{self.closing_id}: {self.stated_until}"
+
+
 class Statement(models.Model):
     """What a payee earned in [from_day, to_day), what is paid of it and what goes on to the next.
 

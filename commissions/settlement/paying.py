@@ -1,19 +1,22 @@
 """Pay: move what is approved, or what real time owes, from what is accrued to the wallet; each payout once."""
 
 import logging
+import time
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from access.services import record_audit
 from access.types import Actor
 from commissions.enums import PayeeKind
 from commissions.models import Payee
-from commissions.settlement.days import lock_days, settlement_day, to_date, watermarks
+from commissions.settlement.days import lock_days, settlement_day, to_date
 from commissions.settlement.enums import STATEMENT_MOVES, Cycle, Destination, PayoutState, StatementState
 from commissions.settlement.making import latest_statement, lines_between, lock_payee, paid_so_far
 from commissions.settlement.models import Payout, SettlementTerms, Statement
+from commissions.settlement.progress import note_paid, paid_until
 from commissions.settlement.reckoning import payable_now
 from commissions.settlement.terms import TermsInForce, terms_in_force
 from commissions.telling import tell_statement
@@ -30,20 +33,31 @@ PAY_JOB = "commissions.pay_statement"
 _SETTLER = Actor.system("settlement")
 
 
-def pay_approved(*, now: datetime) -> int:
+def pay_approved(*, now: datetime, seconds: float | None = None) -> int:
     """Pay every approved statement, each in its own transaction; return how many were paid.
 
-    What fails is logged and tried again by a job, and stops nobody else."""
-    paid = 0
-    tried = Job.objects.exclude(state=JobState.DONE).filter(name=PAY_JOB).values_list("params__statement_id", flat=True)
-    rows = Statement.objects.filter(state=StatementState.APPROVED).exclude(pk__in=list(tried)).order_by("pk")
-    for pk in list(rows.values_list("pk", flat=True)):
+    What fails is logged and tried again by a job, and stops nobody else. After so many seconds none is begun."""
+    paid, began = 0, time.monotonic()
+    for pk in list(_to_pay()):
         try:
             paid += pay_statement(statement_id=pk, now=now)
         except Exception:
             logger.exception("a statement could not be paid", extra={"statement_id": pk})
             jobs.enqueue(PAY_JOB, key=f"{PAY_JOB}:{pk}", now=now, statement_id=pk)
+        if seconds is not None and time.monotonic() - began >= seconds:
+            break
     return paid
+
+
+def has_unpaid() -> bool:
+    """Return whether an approved statement waits to be paid, and not for its job."""
+    return _to_pay().exists()
+
+
+def _to_pay() -> QuerySet[Statement, int]:
+    tried = Job.objects.exclude(state=JobState.DONE).filter(name=PAY_JOB).values_list("params__statement_id", flat=True)
+    rows = Statement.objects.filter(state=StatementState.APPROVED).exclude(pk__in=list(tried)).order_by("pk")
+    return rows.values_list("pk", flat=True)
 
 
 @transaction.atomic
@@ -70,19 +84,27 @@ def pay_statement(*, statement_id: int, now: datetime) -> bool:
     return True
 
 
-def pay_real_time(*, now: datetime) -> int:
-    """Pay everybody settled in real time what stands unpaid; return how many payouts were made."""
+def pay_real_time(*, now: datetime, seconds: float | None = None) -> int:
+    """Pay everybody settled in real time what stands unpaid; return how many payouts were made.
+
+    After so many seconds nobody is begun, and the next call goes on there; `paid_until` says where, 0 for nowhere."""
     if not SettlementTerms.objects.filter(cycle=Cycle.REAL_TIME).exists():
         return 0
-    payees = list(Payee.objects.order_by("pk"))
+    after = paid_until()
+    payees = list(Payee.objects.filter(pk__gt=after).order_by("pk"))
     terms = terms_in_force(payees=payees, day=settlement_day(now))
-    paid = 0
+    paid, began = 0, time.monotonic()
     for payee in payees:
         if terms[payee.pk].cycle == Cycle.REAL_TIME and not terms[payee.pk].is_held:
             try:
                 paid += pay_running(payee=payee, now=now) is not None
             except Exception:
                 logger.exception("a real-time payout failed", extra={"payee_id": payee.pk})
+            if seconds is not None and time.monotonic() - began >= seconds:
+                note_paid(payee_id=payee.pk)
+                return paid
+    if after:
+        note_paid(payee_id=0)
     return paid
 
 
@@ -90,7 +112,7 @@ def pay_real_time(*, now: datetime) -> int:
 def pay_running(*, payee: Payee, now: datetime) -> Payout | None:
     """Pay what today's lines and the past left unpaid, in whole minor units from the minimum on; None: nothing yet.
 
-    Days before today must be closed: until they are, their own statement is still to come."""
+    Days before today must be stated: until they are, their own statement is still to come."""
     lock_payee(payee.pk)
     accounting = lock_days(now=now)
     today = to_date(accounting.booking_day)
@@ -101,9 +123,8 @@ def pay_running(*, payee: Payee, now: datetime) -> Payout | None:
     running = latest if latest is not None and latest.state == StatementState.OPEN else None
     if running is not None and running.from_day != today:
         return None
-    closed = watermarks([payee.pk], closing_id=accounting.closing_id)[payee.pk]
     earlier_from = latest.to_day if latest is not None and running is None else today if running else date.min
-    if closed < accounting.booking_day and lines_between(payee_id=payee.pk, first=earlier_from, until=today):
+    if lines_between(payee_id=payee.pk, first=earlier_from, until=today):
         return None
     lines = lines_between(payee_id=payee.pk, first=today, until=today + timedelta(days=1))
     earned = sum((each.amount for each in lines), Decimal(0))

@@ -1,6 +1,6 @@
 """Settlement terms: how an IB is settled, by day; and from which amount on a payout takes two people."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -44,19 +44,35 @@ class TermsInForce:
     is_own: bool = False
 
 
-def terms_in_force(*, payees: Collection[Payee], day: date) -> dict[int, TermsInForce]:
-    """Return each payee's terms of a day by its id: its IB's own, else the common ones, else monthly; one statement."""
+@dataclass(frozen=True, slots=True)
+class TermsBook:
+    """The terms of some payees with their days: own ones by IB, common ones by kind of payee; each oldest first."""
+
+    own: Mapping[int, Sequence[SettlementTerms]]
+    common: Mapping[str, Sequence[SettlementTerms]]
+
+    def at(self, payee: Payee, day: date) -> TermsInForce:
+        """Return a payee's terms of a day: its IB's own, else the common ones, else monthly."""
+        for rows in (self.own.get(payee.ib_id or 0, ()), self.common.get(payee.kind, ())):
+            if found := next((row for row in reversed(rows) if row.effective_day <= day), None):
+                return _terms(found)
+        return TermsInForce()
+
+
+def read_terms(payees: Collection[Payee]) -> TermsBook:
+    """Return the terms of these payees; one statement."""
     ibs = {payee.ib_id for payee in payees if payee.ib_id}
-    rows = SettlementTerms.objects.filter(Q(ib__in=ibs) | Q(ib=None), effective_day__lte=day)
-    own: dict[int, TermsInForce] = {}
-    common: dict[str, TermsInForce] = {}
-    for row in rows.order_by("effective_day", "pk"):
-        if row.ib_id:
-            own[row.ib_id] = _terms(row)
-        else:
-            common[row.kind] = _terms(row)
-    plain = TermsInForce()
-    return {payee.pk: own.get(payee.ib_id or 0, common.get(payee.kind, plain)) for payee in payees}
+    own: dict[int, list[SettlementTerms]] = {}
+    common: dict[str, list[SettlementTerms]] = {}
+    for row in SettlementTerms.objects.filter(Q(ib__in=ibs) | Q(ib=None)).order_by("effective_day", "pk"):
+        (own.setdefault(row.ib_id, []) if row.ib_id else common.setdefault(row.kind, [])).append(row)
+    return TermsBook(own, common)
+
+
+def terms_in_force(*, payees: Collection[Payee], day: date) -> dict[int, TermsInForce]:
+    """Return each payee's terms of a day by its id; one statement."""
+    book = read_terms(payees)
+    return {payee.pk: book.at(payee, day) for payee in payees}
 
 
 def terms_of_ib(*, ib: IB, day: date) -> TermsInForce:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from crm.flows.alone import the_only_reader
 from mt4bridge.clock import ServerClock
 from mt4bridge.errors import ClockMismatch
 from mt4bridge.models import MtServer
@@ -10,9 +11,10 @@ from mt4bridge.types import TradingServer
 from trading.accounts import store_snapshots
 from trading.live import watched_accounts
 from trading.queries import logins_of_accounts, logins_to_refresh
+from trading.sync.listing import sync_accounts
 from trading.sync.queries import is_ours, needs_structure, was_introduced
-from trading.sync.services import note_clock, note_structure
-from trading.sync.structure import sync_accounts, sync_groups, sync_symbols
+from trading.sync.services import note_clock, note_introduction, note_structure
+from trading.sync.structure import sync_groups, sync_symbols
 
 STRUCTURE_EVERY = timedelta(minutes=5)
 REFRESH_EVERY = timedelta(seconds=10)  # an account that nobody looks at
@@ -21,25 +23,32 @@ LOGINS_AT_ONCE = 400
 CLOCK_MAY_DIFFER_S = 300  # more is another zone or other dates of daylight saving, not a slow line
 
 
-def introduce(*, server: MtServer, gateway: TradingServer, now: datetime) -> None:
-    """Read groups, symbols and accounts on the first contact, before any deal.
+def introduce(*, server: MtServer, gateway: TradingServer, now: datetime) -> bool:
+    """Check the clock and read groups and symbols on the first contact, before any deal; return whether it was that.
+
+    Accounts are read by a task of their own (`sync_when_due`): deals of accounts that are known here need not wait.
 
     :raises ClockMismatch: the server's clock is not in the zone that was set; deals would get wrong times."""
     if was_introduced(server.pk):
-        return
+        return False
     off = check_clock(server=server, gateway=gateway, now=now)
     if abs(off) > CLOCK_MAY_DIFFER_S:
         raise ClockMismatch(minutes=round(off / 60), zone=server.clock_zone, shift=server.clock_shift_minutes)
-    sync_structure(server=server, gateway=gateway, now=now)
+    sync_configuration(server=server, gateway=gateway, now=now)
+    note_introduction(server_id=server.pk, now=now)
+    return True
 
 
 def sync_when_due(*, server: MtServer, gateway: TradingServer, now: datetime) -> bool:
-    """Read the server's structure and check its clock when it is time to; return whether it was."""
-    if not needs_structure(server.pk, now=now, every=STRUCTURE_EVERY):
-        return False
-    check_clock(server=server, gateway=gateway, now=now)
-    sync_structure(server=server, gateway=gateway, now=now)
-    return True
+    """Read an introduced server's structure and check its clock when it is time to; return whether it was.
+
+    Another reading that is under way does it."""
+    with the_only_reader(server.pk) as alone:
+        if not alone or not needs_structure(server.pk, now=now, every=STRUCTURE_EVERY):
+            return False
+        check_clock(server=server, gateway=gateway, now=now)
+        sync_structure(server=server, gateway=gateway, now=now)
+        return True
 
 
 def sync_configuration(*, server: MtServer, gateway: TradingServer, now: datetime) -> None:
@@ -50,7 +59,9 @@ def sync_configuration(*, server: MtServer, gateway: TradingServer, now: datetim
 
 
 def sync_structure(*, server: MtServer, gateway: TradingServer, now: datetime) -> None:
-    """Take over groups, symbols and the list of accounts; a broker sees only what is in its masks."""
+    """Take over groups, symbols and the list of accounts; a broker sees only what is in its masks.
+
+    One reading of a server at a time: inside `the_only_reader`."""
     sync_configuration(server=server, gateway=gateway, now=now)
     users = [row for row in gateway.users() if is_ours(server, row.group)]
     sync_accounts(server_id=server.pk, rows=users, now=now)

@@ -5,11 +5,8 @@ not moved (docs/concepts.md, "The walk of a deal")."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from django.db import connection
 
 from commissions.services import judge_next_batch, rejudge_next_batch
 from crm.flows import sweeping
@@ -17,7 +14,6 @@ from mt4bridge.columns import DealColumns, joined, microseconds
 from mt4bridge.errors import BridgeError
 from mt4bridge.models import MtServer
 from mt4bridge.types import BadRow, DealRow, TradingServer
-from tenancy.context import current_schema
 from trading.cursor import get_cursor, mark_complete
 from trading.queries import logins_of, missing_keys, release_keys
 from trading.recording import Names
@@ -57,28 +53,6 @@ class WalkOutcome:
         self.revised += step.revised
         self.deleted += step.deleted
         self.held += step.held
-
-
-@contextmanager
-def the_only_walker(server_id: int) -> Iterator[bool]:
-    """Yield whether no other process walks this server now. A courtesy: the cursor's version is what protects."""
-    with alone_at(f"walk:{server_id}") as alone:
-        yield alone
-
-
-@contextmanager
-def alone_at(what: str) -> Iterator[bool]:
-    """Yield whether no other process does this for the broker in force now."""
-    key = f"{current_schema()}:{what}"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [key])
-        (got,) = cursor.fetchone()
-    try:
-        yield bool(got)
-    finally:
-        if got:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [key])
 
 
 def walk(*, server: MtServer, gateway: TradingServer, now: datetime) -> WalkOutcome:

@@ -7,7 +7,8 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from crm.flows import agent_flow, deal_flow, operation_flow, payout_flow
+from crm.flows import agent_flow, operation_flow, payout_flow
+from crm.flows.alone import alone_at
 from mt4bridge.errors import BridgeError
 from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
@@ -43,7 +44,7 @@ def _with_work(now: datetime) -> set[int]:
 def relay_operations(*, server_id: int, **_: Any) -> None:
     """Settle and send the operations of one server, as its only sender."""
     server = MtServer.objects.get(pk=server_id)
-    with deal_flow.alone_at(f"operations:{server_id}") as alone:
+    with alone_at(f"operations:{server_id}") as alone:
         if alone:
             try:
                 operation_flow.relay(server=server, gateway=open_gateway(server), clock=timezone.now)

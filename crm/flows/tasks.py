@@ -15,6 +15,7 @@ from access.services import expire_approvals, sweep_sign_in_attempts
 from commissions.settlement.round import settle_round
 from core import jobs
 from crm.flows import account_flow, comparing_flow, deal_flow, level_flow, proof_flow, upload_flow
+from crm.flows.alone import alone_at, the_only_walker
 from ib.queries import verify_network
 from ledger.verify import verify_ledger
 from mt4bridge.enums import ServerKind
@@ -28,7 +29,7 @@ from tenancy.context import each_broker
 from tenancy.tasks import BrokerTask, PlatformTask
 from trading.errors import CursorBusy, CursorMoved
 from trading.sync.enums import RunKind
-from trading.sync.queries import unfinished_runs
+from trading.sync.queries import servers_behind, unfinished_runs, was_read
 from trading.sync.requests import begin_comparison
 
 logger = logging.getLogger(__name__)
@@ -37,15 +38,24 @@ PROOF_SECONDS = 3 * 3600
 FOLLOW_S = 0.8  # so long a task stays with a server that brings new deals; then comes the next ring
 PAUSE_S = 0.1
 _EXPIRES_S = 5
+HISTORY_QUEUE = "mt5"  # where a first read goes: servers that are up to date have the queue of walks for themselves
+# Work that may be long goes step by step: a task does one, and rings for the next, so that others get their turn.
+# It does so until the clock rings again: however often that is, one chain of rings is under way.
+STEP_S = 2.0
+SETTLEMENT_EVERY_S, JOBS_EVERY_S = 30.0, 10.0
 
 
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_walkers")
 def wake_walkers(**_: Any) -> None:
-    """Ring for every active MT server of every broker; servers in back-off are left alone."""
+    """Ring for every active MT server of every broker; servers in back-off are left alone.
+
+    A server whose deals are far behind is walked by the workers of long reading."""
     now = timezone.now()
     for _broker in each_broker(reason="each broker's servers are walked every second"):
+        behind = servers_behind(now=now, by=deal_flow.BACKFILL_FROM)
         for server_id in servers_to_contact(now=now):
-            walk_server.apply_async(kwargs={"server_id": server_id}, expires=_EXPIRES_S)
+            queue = {"queue": HISTORY_QUEUE} if server_id in behind else {}
+            walk_server.apply_async(kwargs={"server_id": server_id}, expires=_EXPIRES_S, **queue)
             refresh_accounts.apply_async(kwargs={"server_id": server_id}, expires=_EXPIRES_S)
 
 
@@ -59,7 +69,7 @@ def walk_server(*, server_id: int, **_: Any) -> None:
 def refresh_accounts(*, server_id: int, **_: Any) -> None:
     """Look at the accounts of one server whose state is oldest; deals do not wait for it."""
     server = MtServer.objects.get(pk=server_id)
-    with deal_flow.alone_at(f"accounts:{server_id}") as alone:
+    with alone_at(f"accounts:{server_id}") as alone:
         if alone:
             try:
                 account_flow.refresh(server=server, gateway=open_gateway(server), now=timezone.now())
@@ -71,12 +81,12 @@ def refresh_accounts(*, server_id: int, **_: Any) -> None:
 def sync_structure(*, server_id: int, **_: Any) -> None:
     """Read groups, symbols and accounts of one server when it is time to, and check its clock."""
     server = MtServer.objects.get(pk=server_id)
-    with deal_flow.alone_at(f"structure:{server_id}") as alone:
-        if alone:
-            try:
-                account_flow.sync_when_due(server=server, gateway=open_gateway(server), now=timezone.now())
-            except BridgeError:  # the walker meets the same trouble, and notes it
-                logger.info("the structure could not be read", extra={"server_id": server_id})
+    try:
+        account_flow.sync_when_due(server=server, gateway=open_gateway(server), now=timezone.now())
+    except BridgeError as error:
+        logger.info("the structure could not be read", extra={"server_id": server_id})
+        if not was_read(server_id):  # later the walker meets the same trouble, and notes it
+            note_error(server=server, error=error, now=timezone.now())
 
 
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_structure")
@@ -94,7 +104,7 @@ def wake_structure(**_: Any) -> None:
 def compare_server(*, server_id: int, **_: Any) -> None:
     """Do a piece of the comparisons of one server that are under way; deals do not wait for it."""
     server = MtServer.objects.get(pk=server_id)
-    with deal_flow.alone_at(f"compare:{server_id}") as alone:
+    with alone_at(f"compare:{server_id}") as alone:
         if alone:
             try:
                 comparing_flow.go_on(server=server, gateway=open_gateway(server), clock=timezone.now)
@@ -153,9 +163,11 @@ def wake_jobs(**_: Any) -> None:
 
 
 @shared_task(base=BrokerTask, name="crm.flows.tasks.run_jobs")
-def run_jobs(**_: Any) -> None:
-    """Run what is due in one broker's job queue."""
-    jobs.run_due(now=timezone.now())
+def run_jobs(*, until: float | None = None, **_: Any) -> None:
+    """Run what is due in one broker's job queue, for some seconds; what is left gets its turn after others."""
+    now = timezone.now()
+    if jobs.run_due(now=now, seconds=STEP_S) and jobs.has_due(now=now):
+        _ring_again(run_jobs, until=until, every_s=JOBS_EVERY_S)
 
 
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_levels")
@@ -179,9 +191,11 @@ def wake_settlement(**_: Any) -> None:
 
 
 @shared_task(base=BrokerTask, name="crm.flows.tasks.settle")
-def settle(**_: Any) -> None:
-    """Close what has ended in one broker, make its statements and pay what is approved."""
-    settle_round(now=timezone.now())
+def settle(*, until: float | None = None, **_: Any) -> None:
+    """Close what has ended in one broker, make its statements and pay what is approved, for some seconds at a time."""
+    with alone_at("settle") as alone:
+        if not alone or not settle_round(now=timezone.now(), seconds=STEP_S).is_done:
+            _ring_again(settle, until=until, every_s=SETTLEMENT_EVERY_S, after_s=0 if alone else STEP_S)
 
 
 @shared_task(base=PlatformTask, name="crm.flows.tasks.wake_upkeep")
@@ -205,6 +219,13 @@ def upkeep(**_: Any) -> None:
         logger.error("the ledger does not add up: %s", difference)
 
 
+def _ring_again(task: BrokerTask, *, until: float | None, every_s: float, after_s: float = 0) -> None:
+    """Ring for the next step of the broker in force, unless the clock rings as soon; `until` is when it does."""
+    ends = until or time.time() + every_s
+    if time.time() + STEP_S < ends:
+        task.apply_async(kwargs={"until": ends}, countdown=after_s, expires=every_s)
+
+
 def _failed(error: Exception, reference: str) -> RoundFailed:
     """Return an unexpected failure for the health page: its kind and our line of code, never its text."""
     ours = [frame for frame in traceback.extract_tb(error.__traceback__) if str(settings.BASE_DIR) in frame.filename]
@@ -215,7 +236,8 @@ def _failed(error: Exception, reference: str) -> RoundFailed:
 
 def _follow(*, server: MtServer, gateway: TradingServer, **_: Any) -> None:
     """Walk again and again while deals come in: their judgement does not wait for the clock's next ring."""
-    account_flow.introduce(server=server, gateway=gateway, now=timezone.now())
+    if account_flow.introduce(server=server, gateway=gateway, now=timezone.now()):
+        sync_structure.apply_async(kwargs={"server_id": server.pk}, expires=30)
     upload_flow.take_uploads(server=server, gateway=gateway, now=timezone.now())
     stop_at = time.monotonic() + FOLLOW_S
     while deal_flow.walk(server=server, gateway=gateway, now=timezone.now()).new:
@@ -227,7 +249,7 @@ def _follow(*, server: MtServer, gateway: TradingServer, **_: Any) -> None:
 def _with_gateway(server_id: int, step: Any) -> None:
     """Run the step on the server as its only walker; what goes wrong on the wire is noted for the health page."""
     server = MtServer.objects.get(pk=server_id)
-    with deal_flow.the_only_walker(server_id) as alone:
+    with the_only_walker(server_id) as alone:
         if not alone:
             return
         try:

@@ -48,12 +48,17 @@ def control(address: SimulatorAddress) -> Control:
 def server(broker: Broker, address: SimulatorAddress) -> Iterator[MtServer]:
     """A server that was introduced, whose accounts all have a client, and whose deals are read."""
     found = server_at(address)
-    gateway = open_gateway(found)
-    account_flow.introduce(server=found, gateway=gateway, now=timezone.now())
+    introduce(found)
     give_clients(found)
     walk(found)
     yield found
     close_gateways()
+
+
+def introduce(server: MtServer) -> None:
+    gateway, now = open_gateway(server), timezone.now()
+    account_flow.introduce(server=server, gateway=gateway, now=now)
+    account_flow.sync_when_due(server=server, gateway=gateway, now=now)
 
 
 def give_clients(server: MtServer) -> None:
@@ -154,7 +159,7 @@ def test_a_first_read_goes_in_steps_that_staff_can_pause(
     found, now = server_at(address), timezone.now()
     found.history_from = address.history_from
     found.save()
-    account_flow.introduce(server=found, gateway=open_gateway(found), now=now)
+    introduce(found)
     give_clients(found)
     reached = []
 
@@ -183,7 +188,7 @@ def test_each_broker_sees_only_the_accounts_of_its_masks(
         server = server_at(address)
         server.group_mask = mask
         server.save()
-        account_flow.introduce(server=server, gateway=open_gateway(server), now=timezone.now())
+        introduce(server)
         give_clients(server)
         walk(server)
         logins = set(TradingAccount.objects.values_list("login", flat=True))

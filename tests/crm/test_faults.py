@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crm.demo.control import Control
+from house.keel_processes import CLOCKWORK
 from house.postgres import ensure_postgres, stop_postgres
 from tests.crm.world import World, open_world, own_servers
 
@@ -56,11 +57,11 @@ def test_killing_the_worker_again_and_again_loses_and_doubles_nothing(
     world: World, undisturbed: dict[str, Any]
 ) -> None:
     Control(world.control()).send("/sim/faults", on="slow_answer=0.5", slow_seconds="0.2")
-    world.start("worker", "beat")
+    world.start(*CLOCKWORK)
 
     for round_number in range(4):
         time.sleep(0.4 + 0.35 * round_number)
-        world.kill_worker()
+        world.kill_workers()
     Control(world.control()).send("/sim/faults", off="all")
     world.wait_until_complete()
 
@@ -70,7 +71,7 @@ def test_killing_the_worker_again_and_again_loses_and_doubles_nothing(
 def test_connections_dropped_in_mid_page_lose_and_double_nothing(world: World, undisturbed: dict[str, Any]) -> None:
     control = Control(world.control())
     control.send("/sim/faults", on="drop_mid_page=0.25,truncated_json=0.05,flap_403=0.1")
-    world.start("worker", "beat")
+    world.start(*CLOCKWORK)
 
     time.sleep(6)
     injected = control.send("/sim/faults", off="all")["injected"]
@@ -84,7 +85,7 @@ def test_a_restart_of_postgresql_during_a_sync_loses_and_doubles_nothing(
     world: World, undisturbed: dict[str, Any]
 ) -> None:
     Control(world.control()).send("/sim/faults", on="slow_answer=0.5", slow_seconds="0.2")
-    world.start("worker", "beat")
+    world.start(*CLOCKWORK)
 
     for pause in (1.2, 1.7):
         time.sleep(pause)

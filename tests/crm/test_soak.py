@@ -19,7 +19,7 @@ import pytest
 
 from crm.demo.control import Control
 from house.commands import tool_environment
-from house.keel_processes import Simulator, keel_processes
+from house.keel_processes import CLOCKWORK, Simulator, keel_processes
 from house.ports import free_port
 from house.supervisor import supervisor
 from mt4bridge.simulator.faults import FAULTS
@@ -68,7 +68,7 @@ def test_nothing_is_lost_doubled_or_undecided(tmp_path: Path) -> None:
     with open_soak_world(tmp_path) as (world, simulators):
         logins = world.step("prepare_servers", *(str(simulator.ready_file) for simulator in simulators))
         controls = [Control(_ready(simulator)["control"]) for simulator in simulators]
-        world.start("worker", "beat")
+        world.start(*CLOCKWORK)
 
         _disturb(world, controls, logins, chance)
         injected = _quieten(controls)
@@ -95,7 +95,7 @@ def _disturb(world: World, controls: Sequence[Control], logins: dict[str, list[i
         if chance.random() < 0.1:
             chance.choice(controls).send("/sim/cut")
         if killed < SECONDS / 120 and passed > (killed + 0.5) * SECONDS / max(SECONDS / 120, 1):
-            world.kill_worker()
+            world.kill_workers()
             killed += 1
         for number, control in enumerate(controls):
             _trade(control, logins[f"Server {number}"], chance)

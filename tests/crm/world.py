@@ -24,6 +24,7 @@ from house.valkey import ensure_valkey, stop_valkey, valkey_url
 from tests.databases import ROOT
 
 COMPLETE_WITHIN_S = 90
+WORKERS = ("walker", "worker")
 
 
 @dataclass
@@ -40,13 +41,15 @@ class World:
     def start(self, *names: str) -> None:
         self.supervisor.start([self.available[name] for name in names])
 
-    def kill_worker(self) -> None:
-        """kill -9 the worker with all of its processes, and start a new one."""
-        running = next(r for r in self.supervisor.running if r.process.name == "worker")
-        os.killpg(running.child.pid, signal.SIGKILL)
-        running.child.wait()
-        self.supervisor.running.remove(running)
-        self.start("worker")
+    def kill_workers(self) -> None:
+        """kill -9 the workers with all of their processes, and start new ones."""
+        dying = [each for each in self.supervisor.running if each.process.name in WORKERS]
+        for running in dying:
+            os.killpg(running.child.pid, signal.SIGKILL)
+        for running in dying:
+            running.child.wait()
+            self.supervisor.running.remove(running)
+        self.start(*WORKERS)
 
     def step(self, name: str, *arguments: str) -> Any:
         """Run one step of tests.crm.steps in a process of its own; return its answer."""
@@ -77,7 +80,7 @@ class World:
         moment = datetime.now(UTC).replace(microsecond=0).isoformat()
         deadline = time.monotonic() + COMPLETE_WITHIN_S
         while not self.step("complete", moment):
-            assert time.monotonic() < deadline, "the workers did not finish: " + self.log("worker")
+            assert time.monotonic() < deadline, "the workers did not finish: " + "".join(map(self.log, WORKERS))
             time.sleep(0.3)
 
     def log(self, name: str) -> str:

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import yaml
 
-from house.keel_processes import beat_command, simulator_command, web_command, worker_command
+from house.keel_processes import beat_command, simulator_command, walker_command, web_command, worker_command
 from house.postgres import SETTINGS
 from house.services import APP_ROLE, DATABASE, OWNER_LOGIN
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[2]
-APP_SERVICES = ("web", "worker", "beat", "migrate")
+APP_SERVICES = ("web", "walker", "worker", "beat", "migrate")
 # Set by each container for itself, or has a default that is right in one.
 NOT_IN_COMPOSE = {
     "KEEL_AS_OWNER",  # manage.py's own
@@ -64,10 +64,11 @@ def test_logins_and_database_are_those_of_run(compose: dict[str, Any]) -> None:
 
 
 def test_compose_starts_the_same_programs_as_run(compose: dict[str, Any]) -> None:
-    commands = {name: compose["services"][name]["command"] for name in ("web", "worker", "beat", "simulator")}
+    commands = {name: compose["services"][name]["command"] for name in ("web", "walker", "worker", "beat", "simulator")}
 
     assert commands == {
         "web": web_command(bind="0.0.0.0:8000"),
+        "walker": walker_command(),
         "worker": worker_command(),
         "beat": beat_command(schedule="/tmp/beat-schedule"),
         "simulator": simulator_command(port=4430, options=["--host", "0.0.0.0"]),

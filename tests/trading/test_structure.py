@@ -19,10 +19,11 @@ from trading.enums import HoldReason
 from trading.models import Deal, HeldDeal, MtGroup, Symbol
 from trading.queries import open_tasks, release_keys
 from trading.services import Reading, record_deals
+from trading.sync.listing import sync_accounts
 from trading.sync.models import ServerAccount, ServerChange, SymbolSpec
 from trading.sync.queries import accounts_of_nobody, group_at
 from trading.sync.services import ChangeDecided, assign_account, decide_change
-from trading.sync.structure import sync_accounts, sync_groups, sync_symbols
+from trading.sync.structure import sync_groups, sync_symbols
 from trading.types import DealKey
 
 pytestmark = pytest.mark.unit

@@ -105,6 +105,8 @@ class ServerSync(models.Model):
     db_access = DbAccess.FULL
 
     server = models.OneToOneField("mt4bridge.MtServer", on_delete=models.PROTECT, primary_key=True, related_name="sync")
+    introduced_at = models.DateTimeField(null=True)  # clock checked, groups and symbols read: deals may be read
+    accounts_at = models.DateTimeField(null=True)  # its accounts were first taken over, all of them
     structure_at = models.DateTimeField(null=True)  # groups, symbols and accounts were last read
     paused_at = models.DateTimeField(null=True)  # staff paused the reading of deals
     clock_wrong_since = models.DateTimeField(null=True)

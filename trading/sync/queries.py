@@ -62,14 +62,30 @@ def nobodys_accounts_visible_to(actor: Actor) -> QuerySet[ServerAccount]:
 
 
 def needs_structure(server_id: int, *, now: datetime, every: timedelta) -> bool:
-    """Return whether the server's groups, symbols and accounts were not read for so long, or never."""
-    recent = ServerSync.objects.filter(server_id=server_id, structure_at__gt=now - every)
-    return not recent.exists()
+    """Return whether an introduced server's groups, symbols and accounts were not read for so long, or never."""
+    rows = ServerSync.objects.filter(server_id=server_id, introduced_at__isnull=False)
+    return rows.exclude(structure_at__gt=now - every).exists()
 
 
 def was_introduced(server_id: int) -> bool:
-    """Return whether the server's groups, symbols and accounts were ever read."""
+    """Return whether the server's clock was found right and its groups and symbols were read."""
+    return ServerSync.objects.filter(server_id=server_id, introduced_at__isnull=False).exists()
+
+
+def was_read(server_id: int) -> bool:
+    """Return whether the server's groups, symbols and accounts were ever read, all of them."""
     return ServerSync.objects.filter(server_id=server_id, structure_at__isnull=False).exists()
+
+
+def knows_accounts(server_id: int) -> bool:
+    """Return whether the server's accounts were ever taken over, all of them: who is not among them is new."""
+    return ServerSync.objects.filter(server_id=server_id, accounts_at__isnull=False).exists()
+
+
+def servers_behind(*, now: datetime, by: timedelta) -> set[int]:
+    """Return the servers whose deals are not read up to so long ago: a first read, or one after a long silence."""
+    near = DealCursor.objects.filter(recorded_until__gt=now - by).values("server_id")
+    return set(MtServer.objects.filter(is_active=True).exclude(pk__in=near).values_list("pk", flat=True))
 
 
 def contested_symbols(server_id: int) -> frozenset[str]:

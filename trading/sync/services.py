@@ -112,6 +112,16 @@ def assign_account(*, account: ServerAccount, client: Client, actor: Actor, now:
     )  # fmt: skip
 
 
+def note_introduction(*, server_id: int, now: datetime) -> None:
+    """Note that the server's deals may be read."""
+    ServerSync.objects.filter(pk=sync_of(server_id).pk, introduced_at__isnull=True).update(introduced_at=now)
+
+
+def note_accounts(*, server_id: int, now: datetime) -> None:
+    """Note that the server's accounts are taken over, all of them; the first time counts."""
+    ServerSync.objects.filter(pk=sync_of(server_id).pk, accounts_at__isnull=True).update(accounts_at=now)
+
+
 def note_structure(*, server_id: int, now: datetime) -> None:
     ServerSync.objects.filter(pk=sync_of(server_id).pk).update(structure_at=now)
 

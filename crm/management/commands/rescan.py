@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from crm.flows import deal_flow
+from crm.flows.alone import the_only_walker
 from mt4bridge.errors import BridgeError
 from mt4bridge.gateways import open_gateway
 from mt4bridge.models import MtServer
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         if server is None:
             raise CommandError(f"There is no MT server with the name {options['server']}.")
         since = datetime.fromisoformat(options["since"]).replace(tzinfo=UTC)
-        with deal_flow.the_only_walker(server.pk) as alone:
+        with the_only_walker(server.pk) as alone:
             if not alone:
                 raise CommandError("The server is being walked at this moment; try again.")
             try:
