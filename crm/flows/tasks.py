@@ -4,6 +4,7 @@ import logging
 import time
 import traceback
 import uuid
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from trading.sync.requests import begin_comparison
 logger = logging.getLogger(__name__)
 
 PROOF_SECONDS = 3 * 3600
-FOLLOW_S = 0.8  # so long a task stays with a server that brings new deals; then comes the next ring
+FOLLOW_S = 0.8  # so long a task stays with a server that brings new deals; then others get their turn
 PAUSE_S = 0.1
 _EXPIRES_S = 5
 HISTORY_QUEUE = "mt5"  # where a first read goes: servers that are up to date have the queue of walks for themselves
@@ -54,15 +55,22 @@ def wake_walkers(**_: Any) -> None:
     for _broker in each_broker(reason="each broker's servers are walked every second"):
         behind = servers_behind(now=now, by=deal_flow.BACKFILL_FROM)
         for server_id in servers_to_contact(now=now):
-            queue = {"queue": HISTORY_QUEUE} if server_id in behind else {}
-            walk_server.apply_async(kwargs={"server_id": server_id}, expires=_EXPIRES_S, **queue)
+            _ring_walk(server_id, behind)
             refresh_accounts.apply_async(kwargs={"server_id": server_id}, expires=_EXPIRES_S)
 
 
 @shared_task(base=BrokerTask, name="crm.flows.tasks.walk_server")
 def walk_server(*, server_id: int, **_: Any) -> None:
-    """Walk one server, and go on as long as it brings new deals and the next ring is not due."""
-    _with_gateway(server_id, _follow)
+    """Walk one server for a second while it brings new deals, and then ring for the next: nobody waits for the clock.
+
+    Whoever finds another walking gives way, so that one chain of rings follows a server's deals."""
+    if _with_gateway(server_id, _follow):
+        _ring_walk(server_id, servers_behind(now=timezone.now(), by=deal_flow.BACKFILL_FROM))
+
+
+def _ring_walk(server_id: int, behind: Collection[int]) -> None:
+    queue = {"queue": HISTORY_QUEUE} if server_id in behind else {}
+    walk_server.apply_async(kwargs={"server_id": server_id}, expires=_EXPIRES_S, **queue)
 
 
 @shared_task(base=BrokerTask, name="crm.flows.tasks.refresh_accounts")
@@ -234,27 +242,31 @@ def _failed(error: Exception, reference: str) -> RoundFailed:
     return RoundFailed(kind=type(error).__name__, place=place, reference=reference)
 
 
-def _follow(*, server: MtServer, gateway: TradingServer, **_: Any) -> None:
-    """Walk again and again while deals come in: their judgement does not wait for the clock's next ring."""
+def _follow(*, server: MtServer, gateway: TradingServer, **_: Any) -> bool:
+    """Walk again and again while deals come in; return whether they still do.
+
+    Others' servers get their turn after some tenths of a second."""
     if account_flow.introduce(server=server, gateway=gateway, now=timezone.now()):
         sync_structure.apply_async(kwargs={"server_id": server.pk}, expires=30)
     upload_flow.take_uploads(server=server, gateway=gateway, now=timezone.now())
     stop_at = time.monotonic() + FOLLOW_S
     while deal_flow.walk(server=server, gateway=gateway, now=timezone.now()).new:
-        if time.monotonic() + PAUSE_S >= stop_at:
-            break
+        if time.monotonic() >= stop_at:
+            return True
         time.sleep(PAUSE_S)
+    return False
 
 
-def _with_gateway(server_id: int, step: Any) -> None:
-    """Run the step on the server as its only walker; what goes wrong on the wire is noted for the health page."""
+def _with_gateway(server_id: int, step: Callable[..., object]) -> bool:
+    """Run the step on the server as its only walker and return its answer; False when it is not the only one or fails.
+
+    What goes wrong on the wire is noted for the health page."""
     server = MtServer.objects.get(pk=server_id)
     with the_only_walker(server_id) as alone:
         if not alone:
-            return
+            return False
         try:
-            gateway = open_gateway(server)
-            step(server=server, gateway=gateway, now=timezone.now())
+            goes_on = step(server=server, gateway=open_gateway(server), now=timezone.now())
         except BridgeError as error:
             note_error(server=server, error=error, now=timezone.now())
         except (CursorBusy, CursorMoved):
@@ -265,3 +277,5 @@ def _with_gateway(server_id: int, step: Any) -> None:
             note_error(server=server, error=_failed(error, reference), now=timezone.now())
         else:
             note_contact(server=server, now=timezone.now())
+            return bool(goes_on)
+    return False

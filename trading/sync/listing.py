@@ -122,7 +122,7 @@ def _insert(server_id: int, rows: Sequence[UserRow], now: datetime) -> list[tupl
     """Insert accounts; return login and group of those that nobody else inserted meanwhile."""
     if not rows:
         return []
-    columns = [[row.login for row in rows], [row.registered_at for row in rows], *_columns(map(_listed, rows))]
+    columns = _columns((row.login, row.registered_at, *_listed(row)) for row in rows)
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [server_id, now, *columns])
         return list(cursor.fetchall())
@@ -134,7 +134,7 @@ def _update(server_id: int, changed: Mapping[int, Listed]) -> None:
             cursor.execute(_UPDATE, [list(changed), *_columns(iter(changed.values())), server_id])
 
 
-def _columns(rows: Iterator[Listed]) -> list[list[Any]]:
+def _columns(rows: Iterator[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
