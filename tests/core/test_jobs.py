@@ -69,3 +69,13 @@ def test_a_name_is_registered_once(done: list[int]) -> None:
         @jobs.handler("test.note")
         def another(*, now: datetime) -> None:
             """Never runs."""
+
+
+def test_a_run_begins_no_job_after_its_seconds(broker: Broker, done: list[int], now: datetime) -> None:
+    for number in range(3):
+        jobs.enqueue("test.note", key=str(number), now=now, number=number)
+
+    first, left = jobs.run_due(now=now, seconds=0), jobs.has_due(now=now)
+    rest = jobs.run_due(now=now, seconds=60)
+
+    assert (first, left, rest, jobs.has_due(now=now), done) == (1, True, 2, False, [0, 1, 2])
