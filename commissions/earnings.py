@@ -165,7 +165,7 @@ LEFT JOIN commissions_judgebatch b ON b.id = j.batch_id
 WHERE j.deal_id = %(deal_id)s ORDER BY j.revision
 """
 
-LOOK_AT = (12, 60, 240)  # times as many of the newest deals of all as the page has rows, before everybody below is asked
+LOOK_AT = (12, 60, 240)  # so many times a page's rows of the newest deals of all, before everybody below is asked
 FIRST_LOOK, MOST_LOOKED_AT = 4_000, 20_000  # deals in which a page looks for a verdict
 
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("commissions", "0015_payout_kept")]
+    dependencies = [("commissions", "0016_days_by_block")]
     operations = [
         migrations.CreateModel(
             name="SettlementProgress",
