@@ -10,6 +10,11 @@ from tenancy.names import APP_LOGIN, EXTENSIONS_SCHEMA, MIGRATE_LOGIN, OWNER_ROL
 
 EXTENSIONS = ("btree_gist", "pg_trgm", "unaccent")
 
+# jit: compiling a statement costs more than any of ours gains by it; the planner believes a page's statement dear that
+# reads a few hundred of ten million rows. parallel_setup_cost: starting workers took longer than what they did for
+# statements of 20 ms, which pages have; what reads whole tables is still shared.
+LOGIN_SETTINGS = ("timezone = 'UTC'", "jit = off", "parallel_setup_cost = 10000")
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -100,10 +105,7 @@ def _role_statements(app: Login, owner: Login) -> list[str]:
         ensure(MIGRATE_LOGIN, f"LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD {_literal(owner.password)}"),
         ensure(APP_LOGIN, f"LOGIN NOINHERIT NOCREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD {_literal(app.password)}"),
         f"GRANT {OWNER_ROLE} TO {MIGRATE_LOGIN}",
-        *(f"ALTER ROLE {login} SET timezone = 'UTC'" for login in (APP_LOGIN, MIGRATE_LOGIN)),
-        # Compiling a statement costs more than any of ours gains by it: the planner believes a page's statement dear
-        # that reads a few hundred of ten million rows.
-        *(f"ALTER ROLE {login} SET jit = off" for login in (APP_LOGIN, MIGRATE_LOGIN)),
+        *(f"ALTER ROLE {login} SET {setting}" for login in (APP_LOGIN, MIGRATE_LOGIN) for setting in LOGIN_SETTINGS),
     ]
 
 

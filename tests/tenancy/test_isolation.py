@@ -153,5 +153,5 @@ def test_another_role_with_our_search_path_reads_nothing(broker: Broker, other_b
     assert in_force() == (f"t_{broker.schema_name}", broker.schema_name)
 
 
-def test_statements_are_not_compiled(broker: Broker) -> None:
-    assert run("SHOW jit") == [("off",)]
+def test_short_statements_are_neither_compiled_nor_shared_among_workers(broker: Broker) -> None:
+    assert (run("SHOW jit"), run("SHOW parallel_setup_cost")) == ([("off",)], [("10000",)])

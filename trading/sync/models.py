@@ -78,6 +78,9 @@ class ServerAccount(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(name="server_account_once", fields=["server", "login"]),
         ]
+        indexes: ClassVar = [  # beside the clients' accounts in the same order: whose account is nobody's
+            models.Index(name="server_account_listed", fields=["server", "login"], condition=Q(gone_at__isnull=True)),
+        ]
 
     def __str__(self) -> str:
         return str(self.login)
