@@ -1,9 +1,10 @@
 """From a deal on the MT server to its committed judgement, with the real walker: simulator, clock and workers run as in
 production, the broker's whole book of accounts is on the server, and deals close at a steady rate.
 
-What a broker goes through once is over before anything is measured, and is told in seconds: its accounts are read, and
-its periods are settled. Then deals come at the rate until those of the warm-up are judged, so that each process has
-read the network and none starts with a backlog."""
+What a broker goes through now and then is over before anything is measured, and is told in seconds: its accounts are
+read (the simulator lists 52,000 of them in some seconds in which it answers nobody; the next reading is five minutes
+away), and its periods are settled. Then deals come at the rate until those of the warm-up are judged, so that each
+process has read the network and none starts with a backlog."""
 
 import threading
 import time
@@ -36,6 +37,7 @@ from mt4bridge.services import register_server
 from tenancy.context import broker_context
 from trading.models import Deal, DealCursor, Symbol, SymbolGroup, TradingAccount
 from trading.services import classify_symbol
+from trading.sync.models import ServerSync
 from trading.sync.queries import was_read
 
 A_SATURDAY = "2026-01-03T12:00:00+00:00"  # the generated book ends when no market is open: accounts without trades
@@ -103,7 +105,7 @@ def _wait_until_calm(loaded: Loaded) -> dict[str, float]:
 
 
 def _waits(loaded: Loaded) -> list[str]:
-    """Return what is not over yet of what a broker goes through once."""
+    """Return what is not over yet of what a broker goes through now and then."""
     unsettled = has_unmade() or has_unpaid() or paid_until() or next(due_cuts(now=datetime.now(UTC)), None)
     done = {"accounts_read_s": was_read(loaded.server_id), "settled_s": not unsettled}
     return [name for name, is_done in done.items() if not is_done]
@@ -130,6 +132,7 @@ def _walking(loaded: Loaded) -> Iterator[Control]:
         _take_over_symbols(server)
         now = datetime.now(UTC).replace(microsecond=0)
         DealCursor.objects.filter(server=server).update(recorded_until=now)
+        ServerSync.objects.filter(server=server).update(structure_at=None)  # read now, and not while deals are measured
         MtServer.objects.filter(pk=server.pk).update(is_active=True)
         try:
             checkout = find_checkout()
