@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from commissions.terms import Rate, SpreadAt, Terms
-from ui.explanation import SPREADS, rate_levels, rate_text
+from ui.explanation import NO_NAMES, SPREADS, Names, rate_levels, rate_text
 from ui.numbers import exact_text
 
 ORDER = {"symbol": 0, "symbol_group": 1, "any": 2}  # the more precise row wins
@@ -25,6 +25,7 @@ class GridRow:
 
     kind: str
     scope: str
+    name: str
     cells: list[Cell | None]
 
 
@@ -36,14 +37,19 @@ class Grid:
     rows: list[GridRow]
 
 
-def rate_grid(terms: Terms) -> Grid:
+def rate_grid(terms: Terms, names: Names = NO_NAMES) -> Grid:
     """Lay the rates out: a deal takes the first row that fits, and there its MT group's column before the others."""
     columns = sorted({rate.mt_group or "" for rate in terms.rates})
     found: dict[tuple[str, str], dict[str, Rate]] = {}
     for rate in terms.rates:
         found.setdefault(_scope(rate), {})[rate.mt_group or ""] = rate
     rows = [
-        GridRow(kind, scope, [_cell(found[kind, scope].get(column)) for column in columns])
+        GridRow(
+            kind,
+            scope,
+            names.get(scope, scope) if kind == "symbol_group" else scope,
+            [_cell(found[kind, scope].get(column)) for column in columns],
+        )
         for kind, scope in sorted(found, key=lambda key: (ORDER[key[0]], key[1]))
     ]
     return Grid(columns, rows)

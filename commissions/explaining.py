@@ -3,7 +3,7 @@
 `why_deal` is everything, for staff. What an IB or a client may see of it is cut out here and nowhere else, so that
 page, text and file cannot differ: `DealWhy.seen_by_ib`, `DealWhy.seen_by_client`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -29,6 +29,7 @@ from commissions.models import Judgement, Payee, PlanVersion, Rejudge
 from core.money import from_e8
 from ib.models import IB
 from trading.models import Deal, DealCursor
+from trading.queries import symbol_group_names
 from trading.sync.queries import group_at
 
 # An opening that was judged, and that no plan of the chain counts any more.
@@ -135,6 +136,7 @@ class DealWhy:
     revisions: tuple[Revision, ...]
     queued: str
     complete_until: datetime | None  # the server's deals before this moment are stored and judged
+    group_names: Mapping[str, str]  # {code: name} of symbol groups
 
     @property
     def agrees(self) -> bool:
@@ -189,6 +191,7 @@ def why_deal(*, deal_id: int) -> DealWhy | None:
         revisions=tuple(revisions_of(deal_id=root)),
         queued=Rejudge.objects.filter(deal_id=root).values_list("cause", flat=True).first() or "",
         complete_until=cursor.complete_until if cursor else None,
+        group_names=symbol_group_names(),
     )
 
 

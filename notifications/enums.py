@@ -2,10 +2,11 @@
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Channel(TextChoices):
-    MAIL = "mail", _("E-mail")
+    MAIL = "mail", pgettext_lazy("channel", "E-mail")
     SMS = "sms", _("SMS")
     IN_APP = "in_app", _("In the application")
 

@@ -20,6 +20,7 @@ from ib.queries import agreement_at
 from portal.forms import AcceptForm
 from portal.plan import rate_lines
 from tenancy.context import current_broker
+from trading.queries import symbol_group_names
 from ui.consent_document import consent_document
 from ui.plan_difference import difference
 from ui.plan_words import conditions
@@ -44,7 +45,7 @@ def accept(request: ActorRequest, version_id: int) -> HttpResponse:
         "nav": "plan", "ib": ib, "pending": pending, "form": form, "rates": rate_lines(terms.rates),
         "conditions": conditions(terms), "agreement": agreement_at(ib=ib, at=now),
         "zone": current_broker().settlement_zone,
-        "difference": difference(in_force.terms, terms) if in_force else None,
+        "difference": difference(in_force.terms, terms, symbol_group_names()) if in_force else None,
     }  # fmt: skip
     status = UNPROCESSABLE if request.method == "POST" else 200
     return render(request, "portal/partner/accept.html", context, status=status)
@@ -55,7 +56,7 @@ def _accepted(request: ActorRequest, ib: IB, pending: Pending, form: AcceptForm)
     proof = consent_document(
         broker=current_broker().name, ib=ib, pending=pending, terms=read_terms(pending.version),
         agreement=agreement_at(ib=ib, at=now), name=said["name"], actor=request.actor,
-        zone=current_broker().settlement_zone, now=now,
+        zone=current_broker().settlement_zone, now=now, names=symbol_group_names(),
     )  # fmt: skip
     try:
         accept_version(

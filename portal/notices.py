@@ -10,6 +10,7 @@ from access.queries import actor_for
 from access.types import Actor
 from notifications.queries import notices_of, unread_count
 from notifications.services import mark_all_read, mark_read
+from ui.fragments import is_fragment
 
 SHOWN = 20
 # Where a notice leads; what is not here leads to the start page.
@@ -29,6 +30,8 @@ def notices(request: HttpRequest) -> HttpResponse:
     """Show the bell with its list; the layout of both doors fetches it."""
     if not request.user.is_authenticated:
         return redirect("sign_in")
+    if not is_fragment(request):
+        return redirect("start")
     return _bell(request, actor_for(request.user))
 
 

@@ -14,6 +14,7 @@ from commissions.earnings import plan_in_force
 from commissions.terms import Rate
 from ib.models import IB
 from ib.queries import agreement_at
+from trading.queries import symbol_group_names
 from ui.explanation import rate_levels, rate_scope, rate_text
 from ui.plan_words import conditions
 
@@ -45,4 +46,5 @@ def plan(request: ActorRequest) -> HttpResponse:
 
 def rate_lines(rates: Iterable[Rate]) -> list[RateLine]:
     """Return the rows in words, in the plan's order."""
-    return [RateLine(rate_scope(rate), rate_text(rate), rate_levels(rate)) for rate in rates]
+    names = symbol_group_names()
+    return [RateLine(rate_scope(rate, names), rate_text(rate), rate_levels(rate)) for rate in rates]

@@ -33,7 +33,8 @@ from core.errors import DomainError
 from ib.models import IB
 from ib.queries import agreement_at, children, ibs_visible_to
 from portal.forms import ClientShareForm, SubShareForm
-from ui.explanation import part_of_rate_text, rate_scope, rate_text
+from trading.queries import symbol_group_names
+from ui.explanation import Names, part_of_rate_text, rate_scope, rate_text
 from ui.numbers import exact_text
 
 UNPROCESSABLE = 422
@@ -70,7 +71,8 @@ def sharing(request: ActorRequest) -> HttpResponse:
     context = {
         "nav": "sharing", "ib": giver, "paying": paying, "form": form, "most_clients": most,
         "most_sub": most_for_sub(paying) if paying and receiver_of(paying) else None,
-        "margins": _lines(client_margins(giver=giver, at=now)), "below": page.rows, "below_count": page.total,
+        "margins": _lines(client_margins(giver=giver, at=now), symbol_group_names()),
+        "below": page.rows, "below_count": page.total,
     }  # fmt: skip
     return render(
         request, "portal/partner/sharing.html", context, status=UNPROCESSABLE if request.method == "POST" else 200
@@ -101,14 +103,15 @@ def sub_share(request: ActorRequest, ib_id: int) -> HttpResponse:
     shown = margins(giver=giver, child=child, at=now)
     first, seen = _current(giver, child, receiver, now)
     by_row = receiver is Receiver.RATES
-    own = [(rate_scope(m.rate), None if m.percent == first else m.percent) for m in shown if by_row]
+    names = symbol_group_names()
+    own = [(rate_scope(m.rate, names), None if m.percent == first else m.percent) for m in shown if by_row]
     initial = {"percent": exact_text(first, 0), "seen": seen}
     form = SubShareForm(request.POST or None, most=most, rates=own, initial=initial)
     if request.method == "POST" and form.is_valid() and paying and _sub_saved(request, child, paying, form, now):
         return redirect("portal:sub_share", ib_id=child.pk)
     context = {
         "nav": "sharing", "ib": giver, "child": child, "form": form, "most": most, "receiver": receiver,
-        "rows": list(zip(_lines(shown), form.row_boxes() or [None] * len(shown), strict=True)),
+        "rows": list(zip(_lines(shown, names), form.row_boxes() or [None] * len(shown), strict=True)),
         "is_brokers": by_row and is_brokers(child, at=now),
     }  # fmt: skip
     return render(
@@ -151,10 +154,10 @@ def _rows(paying: Paying, form: SubShareForm) -> Mapping[Key, Decimal]:
     return {key_of(rate): share for rate, share in found if share is not None and share != form.cleaned_data["percent"]}
 
 
-def _lines(shown: list[Margin]) -> list[MarginLine]:
+def _lines(shown: list[Margin], names: Names) -> list[MarginLine]:
     return [
         MarginLine(
-            rate_scope(each.rate), rate_text(each.rate), f"{exact_text(each.percent, 0)}%",
+            rate_scope(each.rate, names), rate_text(each.rate), f"{exact_text(each.percent, 0)}%",
             part_of_rate_text(each.rate, each.given), part_of_rate_text(each.rate, each.kept),
         )
         for each in shown

@@ -281,6 +281,11 @@ def symbol_groups() -> QuerySet[SymbolGroup]:
     return SymbolGroup.objects.order_by("code")
 
 
+def symbol_group_names() -> dict[str, str]:
+    """Return {code: name} of the groups that plans can name."""
+    return dict(symbol_groups().values_list("code", "name"))
+
+
 def mt_groups_visible_to(actor: Actor) -> QuerySet[MtGroup]:
     """Return the MT groups with their server and the number of trading accounts in each (`accounts`)."""
     rows = MtGroup.objects.select_related("server").annotate(accounts=Count("trading_accounts"))

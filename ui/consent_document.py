@@ -11,7 +11,7 @@ from commissions.consent.queries import Pending
 from commissions.terms import Terms
 from ib.models import IB
 from ib.types import Terms as Agreement
-from ui.explanation import rate_scope
+from ui.explanation import Names, rate_scope
 from ui.exports.document import Part, document
 from ui.numbers import exact_text
 from ui.plan_difference import rate_words
@@ -20,7 +20,7 @@ from ui.plan_words import conditions
 
 def consent_document(
     *, broker: str, ib: IB, pending: Pending, terms: Terms, agreement: Agreement, name: str, actor: Actor, zone: str,
-    now: datetime,
+    now: datetime, names: Names,
 ) -> bytes:  # fmt: skip
     """Return the PDF in the language in force."""
     version = pending.version
@@ -31,7 +31,7 @@ def consent_document(
     ]  # fmt: skip
     if agreement.keep_percent is not None:
         who.append((_("You keep"), f"{exact_text(agreement.keep_percent, 0)}%"))
-    rates = [(rate_scope(rate), rate_words(rate)) for rate in terms.rates]
+    rates = [(rate_scope(rate, names), rate_words(rate)) for rate in terms.rates]
     signed = [
         (_("Accepted by"), name), (_("Signed in as"), actor.label), (_("At"), _stamp(now, zone)),
         (_("From the address"), actor.ip or "—"),

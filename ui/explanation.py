@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 from django.utils.functional import Promise
@@ -23,6 +24,8 @@ from ui.why_not import what_would_pay
 
 TIMES, DIVIDED, LESS = "\N{MULTIPLICATION SIGN}", "\N{DIVISION SIGN}", "\N{MINUS SIGN}"
 Values = Mapping[str, Any]
+Names = Mapping[str, str]  # {code: name} of symbol groups
+NO_NAMES: Names = MappingProxyType({})
 
 BASES: dict[Base, Promise] = {
     Base.PER_LOT: gettext_lazy("per lot"),
@@ -55,9 +58,9 @@ class Line:
     unit: str = ""
 
 
-def lines(steps: Iterable[Step]) -> list[Line]:
+def lines(steps: Iterable[Step], names: Names = NO_NAMES) -> list[Line]:
     """Return the steps in words, in their order."""
-    return [_WORDS[step.code](step.values) for step in steps]
+    return [_WORDS[step.code]({**step.values, "names": names}) for step in steps]
 
 
 def machine_readable(steps: Iterable[Step]) -> list[dict[str, Any]]:
@@ -75,9 +78,10 @@ def part_of_rate_text(rate: Rate, value: Decimal) -> str:
     return _rate_text(rate, value)
 
 
-def rate_scope(rate: Rate) -> str:
+def rate_scope(rate: Rate, names: Names = NO_NAMES) -> str:
     """Return what a rate row applies to: a symbol, a symbol group, or everything; and the account group."""
-    scope = rate.symbol or rate.symbol_group or _("all symbols")
+    group = names.get(rate.symbol_group, rate.symbol_group) if rate.symbol_group else None
+    scope = rate.symbol or group or _("all symbols")
     return f"{scope} · {rate.mt_group}" if rate.mt_group else scope
 
 
@@ -99,7 +103,9 @@ def _rate_text(rate: Rate, value: Decimal) -> str:
 def _of_row(values: Values) -> Line:
     rate = values["row"]
     chosen = dict(rate.levels).get(values["level"]) if values["level"] > 1 else None
-    how = _("Level %(level)s; the plan’s rate for %(scope)s") % {"level": values["level"], "scope": rate_scope(rate)}
+    how = _("Level %(level)s; the plan’s rate for %(scope)s") % {
+        "level": values["level"], "scope": rate_scope(rate, values["names"]),
+    }  # fmt: skip
     return Line(_("Rate"), how, _rate_text(rate, rate.value if chosen is None else chosen))
 
 

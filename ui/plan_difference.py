@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from commissions.terms import Rate, RateChange, SpreadAt, Terms, rate_changes
-from ui.explanation import SPREADS, rate_levels, rate_scope, rate_text
+from ui.explanation import NO_NAMES, SPREADS, Names, rate_levels, rate_scope, rate_text
 from ui.numbers import exact_text, fixed
 from ui.plan_words import conditions
 
@@ -36,12 +36,12 @@ class Difference:
         return not self.rates and not self.conditions
 
 
-def difference(before: Terms, after: Terms) -> Difference:
+def difference(before: Terms, after: Terms, names: Names = NO_NAMES) -> Difference:
     """Return what differs between two versions."""
     old, new = dict(conditions(before)), dict(conditions(after))
     titles = [*new, *(title for title in old if title not in new)]
     return Difference(
-        rates=[_rate(change) for change in rate_changes(before, after)],
+        rates=[_rate(change, names) for change in rate_changes(before, after)],
         conditions=[
             Changed(title, old.get(title, ""), new.get(title, ""), "", _kind(title in old, title in new))
             for title in titles
@@ -64,11 +64,11 @@ def rate_words(rate: Rate | None) -> str:
     return "; ".join(each for each in said if each)
 
 
-def _rate(change: RateChange) -> Changed:
+def _rate(change: RateChange, names: Names) -> Changed:
     kind = _kind(change.before is not None, change.after is not None)
     if change.step:
         kind = MORE if change.step > 0 else LESS
-    scope = rate_scope(change.rate)
+    scope = rate_scope(change.rate, names)
     return Changed(scope, rate_words(change.before), rate_words(change.after), _step(change), kind)
 
 

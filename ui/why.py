@@ -19,7 +19,7 @@ from commissions.enums import CauseCode, DealState, RejudgeCause
 from commissions.explaining import DealWhy, PayeeWhy
 from mt4bridge.enums import DealEntry
 from ui.exactness import plain_text
-from ui.explanation import Line, lines, machine_readable
+from ui.explanation import Line, Names, lines, machine_readable
 from ui.numbers import exact_text
 from ui.verdicts import WHY, label
 from ui.why_not import what_would_pay
@@ -92,15 +92,15 @@ class Correction:
 
 def sections(why: DealWhy) -> list[Section]:
     """Return the payees in their order."""
-    return [_section(payee) for payee in why.payees]
+    return [_section(payee, why.group_names) for payee in why.payees]
 
 
-def _section(payee: PayeeWhy) -> Section:
+def _section(payee: PayeeWhy, names: Names) -> Section:
     steps = payee.outcome.steps if payee.outcome else ()
     stop = next((step.values for step in steps if step.code == "stopped"), {"verdict": payee.verdict.code, "level": 0})
     paid = payee.verdict is Verdict.PAID
     return Section(
-        payee=payee, title=_title(payee), lines=lines(steps), why=str(WHY[payee.verdict]),
+        payee=payee, title=_title(payee), lines=lines(steps, names), why=str(WHY[payee.verdict]),
         advice="" if paid else what_would_pay(stop),
     )  # fmt: skip
 

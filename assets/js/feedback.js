@@ -5,10 +5,14 @@ const bar = $('#loadbar');
 let inFlight = 0;
 let showSoon;
 
-addEventListener('htmx:before:request', () => {
-  if (inFlight++ === 0) showSoon = setTimeout(() => { bar.className = 'loadbar on'; }, 150);
+// What refreshes itself shows no bar: nobody asked for it.
+const isAsked = ({ detail }) => !detail.ctx.request.headers['Keel-Background'];
+
+addEventListener('htmx:before:request', event => {
+  if (isAsked(event) && inFlight++ === 0) showSoon = setTimeout(() => { bar.className = 'loadbar on'; }, 150);
 });
-addEventListener('htmx:finally:request', () => {
+addEventListener('htmx:finally:request', event => {
+  if (!isAsked(event)) return;
   inFlight = Math.max(0, inFlight - 1);
   if (inFlight) return;
   clearTimeout(showSoon);

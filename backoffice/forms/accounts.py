@@ -28,8 +28,8 @@ class AccountTypeForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=60, widget=forms.TextInput(_TEXT))
     mt_group = forms.ModelChoiceField(
-        MtGroup.objects.none(), label=_("MT group"), widget=forms.Select({"class": "select"}),
-        help_text=_("Its server and currency are the account's."),
+        MtGroup.objects.none(), label=_("MT group"), empty_label=_("Choose a group"),
+        widget=forms.Select({"class": "select"}), help_text=_("Its server and currency are the account's."),
     )  # fmt: skip
     is_demo = forms.BooleanField(label=_("Demo"), required=False, widget=forms.CheckboxInput(_BOX))
     leverages = forms.CharField(
@@ -91,7 +91,10 @@ class OpenForm(forms.Form):
     """An account that staff open for a client."""
 
     account_type = forms.ModelChoiceField(
-        AccountType.objects.none(), label=_("Type"), widget=forms.Select({"class": "select"})
+        AccountType.objects.none(),
+        label=_("Type"),
+        empty_label=_("Choose a type"),
+        widget=forms.Select({"class": "select"}),
     )
     leverage = forms.IntegerField(
         label=_("Leverage"), min_value=1, max_value=10_000, widget=forms.TextInput(_NUM), help_text=_("100 for 1:100.")

@@ -1,5 +1,7 @@
 """Consent: who accepted which terms with the proof, who has not yet, and what a plan asks for."""
 
+from decimal import Decimal
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -18,8 +20,10 @@ from commissions.consent.services import set_policy, withdraw_offer
 from commissions.staff import plans_visible_to
 from core.errors import DomainError
 from tenancy.context import current_broker
+from ui.numbers import exact_text
 
 REMINDED = 100
+PERCENTS = ("sub_percent_most", "client_percent_most")
 
 
 @requires("commissions.view_acceptance")
@@ -63,13 +67,17 @@ def offer_withdraw(request: ActorRequest, pk: int) -> HttpResponse:
     return redirect("backoffice:ib", pk=offer.ib_id)
 
 
+def _percent(value: Decimal | None) -> str:
+    return "" if value is None else exact_text(value, 0)
+
+
 @requires("commissions.edit_plan")
 @require_http_methods(["GET", "HEAD", "POST"])
 def plan_policy(request: ActorRequest, pk: int) -> HttpResponse:
     """Say what the plan's IBs are asked for and what they may pass on."""
     plan = get_object_or_404(plans_visible_to(request.actor), pk=pk)
     policy = policy_of(plan)
-    first = {name: getattr(policy, name) for name in PolicyForm.base_fields}
+    first = {"asking": policy.asking} | {name: _percent(getattr(policy, name)) for name in PERCENTS}
     form = PolicyForm(request.POST or None, initial=first)
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data

@@ -1,5 +1,6 @@
 """Ladders: their levels and rules, the preview of the running period, publishing, and a level by hand."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +29,7 @@ from commissions.levels.enums import CHANGES
 from commissions.levels.errors import LadderInvalid
 from commissions.levels.evaluation import queue_measuring
 from commissions.levels.ladders import VersionInForce, create_ladder, publish_ladder_version, versions_in_force
-from commissions.levels.models import Ladder
+from commissions.levels.models import Ladder, LevelProgress
 from commissions.levels.periods import period_of
 from commissions.levels.queries import (
     ladders_visible_to,
@@ -43,6 +44,7 @@ from commissions.levels.queries import (
 from commissions.levels.types import LadderTerms, LevelTerms
 from commissions.models import Plan
 from core.errors import DomainError
+from ib.models import IB
 from ib.queries import ibs_visible_to
 from tenancy.context import current_broker
 from ui.level_words import asks
@@ -94,10 +96,23 @@ def ladder_page(request: ActorRequest, pk: int) -> HttpResponse:
     context = {
         "ladder": ladder, "versions": versions[::-1], "shown": shown, "zone": current_broker().settlement_zone,
         "levels": _levels(shown, placed_counts(ladder, at=now)) if shown else [],
-        "preview": preview_of(progress), "changes": list(changes[:PREVIEW_SHOWN]),
+        "preview": preview_of(progress), "changes": _changes(changes[:PREVIEW_SHOWN], shown),
         "runs": list(runs[:RUNS_SHOWN]),
     }  # fmt: skip
     return show(request, "levels/ladder.html", context, nav="ladders")
+
+
+def _changes(rows: Iterable[LevelProgress], shown: VersionInForce | None) -> list[dict[str, Any]]:
+    """Return who would rise or fall, with the levels by name."""
+    names = {level.code: level.name for level in shown.terms.levels} if shown else {}
+    return [
+        {
+            "row": row,
+            "before": names.get(row.level_code, row.level_code),
+            "after": names.get(row.level_after, row.level_after),
+        }
+        for row in rows
+    ]
 
 
 def _levels(version: VersionInForce, placed: dict[str, int]) -> list[dict[str, Any]]:
@@ -177,9 +192,15 @@ def ib_level(request: ActorRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("The level of %(ib)s is set.") % {"ib": ib.name})
             return redirect("backoffice:ib", pk=ib.pk)
-    context = {"ib": ib, "form": form, "placements": placements_of(ib), "zone": zone}
+    context = {"ib": ib, "form": form, "placements": _placements(ib), "zone": zone}
     status = UNPROCESSABLE if request.method == "POST" else 200
     return show(request, "levels/place.html", context, nav="ibs", status=status)
+
+
+def _placements(ib: IB) -> list[dict[str, Any]]:
+    """Return an IB's levels with their names, as the rules in force call them."""
+    names = dict(level_choices(_today()))
+    return [{"row": row, "name": names.get(row.level_code, row.level_code)} for row in placements_of(ib)]
 
 
 def _today() -> date:

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from access.decorators import ActorRequest, requires
@@ -29,6 +31,16 @@ from ledger.queries import (
 from ui.fragments import is_fragment
 
 SIZE = 50
+# What an entry carries beside its postings; a name that is not here is shown as it is.
+PARAMS: dict[str, Promise] = {
+    "batch_id": gettext_lazy("Batch of judged deals"),
+    "entry_id": gettext_lazy("Journal entry"),
+    "number": gettext_lazy("Number of the payout"),
+    "reason": gettext_lazy("Reason"),
+    "ref": gettext_lazy("Reference"),
+    "statement_id": gettext_lazy("Statement"),
+    "ticket": gettext_lazy("Ticket"),
+}
 
 
 @requires("ledger.view_entry")
@@ -116,6 +128,7 @@ def journal_entry(request: ActorRequest, pk: int) -> HttpResponse:
     owned = with_owner([posting.ledger_account for posting in postings], request.actor)
     context = {
         "entry": entry,
+        "params": [(PARAMS.get(name, name), value) for name, value in entry.params.items()],
         "postings": [
             {"posting": posting, "row": row, "is_debit": posting.side == Side.DEBIT}
             for posting, row in zip(postings, owned, strict=True)

@@ -30,6 +30,7 @@ from commissions.whatif.changes import PublishVersion
 from commissions.whatif.corrections import make_change
 from core.errors import DomainError
 from tenancy.context import current_broker
+from trading.queries import symbol_group_names
 from ui.fragments import is_fragment
 from ui.plan_difference import Difference, difference
 from ui.plan_words import conditions
@@ -141,7 +142,7 @@ def plan_preview(request: ActorRequest, pk: int) -> HttpResponse:
     context = {
         "plan": plan, "draft": draft, "zone": _zone(), "refusal": refusal, "effective_from": effective_from,
         "is_now": not draft.typed.get("effective_from"), "is_past": effective_from < now,
-        "grid": rate_grid(reading.terms), "conditions": conditions(reading.terms),
+        "grid": rate_grid(reading.terms, symbol_group_names()), "conditions": conditions(reading.terms),
         "hash": terms_hash(reading.terms).hex, "notes": notes_about(reading.terms),
         "user_count": plan_users(plan, at=now).count(),
         "difference": _against_before(plan, reading.terms, effective_from),
@@ -152,7 +153,7 @@ def plan_preview(request: ActorRequest, pk: int) -> HttpResponse:
 def _against_before(plan: Plan, terms: Terms, at: datetime) -> Difference | None:
     """Return what differs from the version that this one follows; None when it is the first."""
     before = next((version for version in plan_versions(plan, at=at) if version.is_in_force), None)
-    return difference(before.terms, terms) if before else None
+    return difference(before.terms, terms, symbol_group_names()) if before else None
 
 
 def _publish(request: ActorRequest, plan: Plan, terms: Terms, effective_from: datetime, now: datetime) -> HttpResponse:

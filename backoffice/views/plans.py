@@ -27,6 +27,7 @@ from core.errors import DomainError
 from ib.models import IB
 from ib.queries import ibs_visible_to
 from tenancy.context import current_broker
+from trading.queries import symbol_group_names
 from ui.plan_difference import difference
 from ui.plan_words import conditions
 
@@ -72,7 +73,7 @@ def plan_page(request: ActorRequest, pk: int) -> HttpResponse:
     shown = _chosen(versions, request.GET.get("version", ""))
     if shown:
         context |= {
-            "grid": rate_grid(shown.terms),
+            "grid": rate_grid(shown.terms, symbol_group_names()),
             "conditions": conditions(shown.terms),
             "json": pretty(shown.row.terms),
         }
@@ -99,7 +100,7 @@ def plan_difference(request: ActorRequest, pk: int) -> HttpResponse:
         before, after = after, versions[max(place - 1, 0)]
     context = {"plan": plan, "versions": versions, "before": before, "after": after, "zone": _zone()}
     if before and after:
-        context["difference"] = difference(before.terms, after.terms)
+        context["difference"] = difference(before.terms, after.terms, symbol_group_names())
     return show(request, "plans/difference.html", context, nav="plans")
 
 

@@ -87,7 +87,7 @@ def _propose(changes: Sequence[Change], *, reason: str, actor: Actor, now: datet
         changes=to_plain(changes), reason=reason, proposed_by_id=actor.user_id, proposed_at=now
     )
     start_preview(correction, now=now)
-    _record(correction, "propose_correction", before=None, actor=actor, now=now)
+    _record(correction, "commissions.propose_correction", before=None, actor=actor, now=now)
     return correction
 
 
@@ -167,7 +167,7 @@ def preview_again(*, correction: Correction, actor: Actor, now: datetime) -> Cor
         raise Forbidden
     _refuse_asked(row)
     begin_again(row, now=now)
-    _record(row, "preview_correction", before=None, actor=actor, now=now)
+    _record(row, "commissions.preview_correction", before=None, actor=actor, now=now)
     return row
 
 
@@ -181,7 +181,7 @@ def drop_correction(*, correction: Correction, actor: Actor, now: datetime) -> C
         raise Forbidden
     _refuse_asked(row)
     _close(row, CorrectionState.DROPPED, actor=actor, now=now)
-    _record(row, "drop_correction", before=None, actor=actor, now=now)
+    _record(row, "commissions.drop_correction", before=None, actor=actor, now=now)
     return row
 
 
@@ -230,7 +230,7 @@ def _apply(row: Correction, *, actor: Actor, now: datetime) -> Correction:
         raise WorldMoved
     apply_changes(changes, reason=row.reason, actor=actor, now=now)
     _close(row, CorrectionState.APPLIED, actor=actor, now=now)
-    _record(row, "apply_correction", before={"state": CorrectionState.READY}, actor=actor, now=now)
+    _record(row, "commissions.apply_correction", before={"state": CorrectionState.READY}, actor=actor, now=now)
     return row
 
 
@@ -278,9 +278,9 @@ def _payload(row: Correction) -> dict[str, Any]:
     }
 
 
-def _record(row: Correction, verb: str, *, before: dict[str, Any] | None, actor: Actor, now: datetime) -> None:
+def _record(row: Correction, action: str, *, before: dict[str, Any] | None, actor: Actor, now: datetime) -> None:
     record_audit(
-        actor=actor, action=f"commissions.{verb}", object_type="correction", object_id=row.pk, before=before,
+        actor=actor, action=action, object_type="correction", object_id=row.pk, before=before,
         after={"state": row.state, "run": row.run, "changes": row.changes}, reason=row.reason, now=now,
     )  # fmt: skip
 

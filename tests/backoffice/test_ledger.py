@@ -47,8 +47,8 @@ def test_trial_balance_shows_each_currency_with_its_sum(office: Browser, network
     answer = office.get("/office/ledger/")
 
     assert rows(answer) == [
-        ["Accrued to an IB", "0.00 USD", "15.12345678 USD", "−15.12345678 USD"],
-        ["Rebate expense", "15.12345678 USD", "0.00 USD", "15.12345678 USD"],
+        ["Accrued to an IB", "Debit0.00 USD", "Credit15.12345678 USD", "−15.12345678 USD"],
+        ["Rebate expense", "Debit15.12345678 USD", "Credit0.00 USD", "15.12345678 USD"],
     ]
     panel = tree(answer).xpath("//section[.//h2='Trial balance in USD']")[0]
     assert text_of(panel.xpath(".//tfoot")[0]) == "Sum of all accounts0.00 USD"
@@ -155,13 +155,14 @@ def test_entry_shows_postings_batch_and_reversal(office: Browser, network: Netwo
     answer = office.get(f"/office/ledger/entries/{entry_id}/")
 
     assert rows(answer) == [
-        ["Rebate expense", "The broker", "10.50 USD", ""],
-        ["Accrued to an IB", "Grace Tan", "", "10.50 USD"],
+        ["Rebate expense", "The broker", "Debit10.50 USD", ""],
+        ["Accrued to an IB", "Grace Tan", "", "Credit10.50 USD"],
     ]
     assert facts(answer, "Batch of judged deals") == {
         "MT server": "Aurora-Live", "Judged": "New deals", "Deals looked at": "12", "Judgements written": "11",
         "Booked (UTC)": "2026-03-02 12:00:00",
     }  # fmt: skip
+    assert facts(answer, "About")["Batch of judged deals"] == str(batch.pk)
     banner = tree(answer).xpath("//*[@role='note']")[0]
     assert text_of(banner) == f"This entry is reversedJournal entry {reversal}"
 

@@ -74,7 +74,7 @@ def test_rates_stand_as_a_grid_the_more_precise_row_first(office: Browser, plan:
     assert header == ["Traded", "All other MT groups", "real\\raw"]
     assert rows(answer) == [
         ["XAUUSDsymbol", "10% of the spreadspread at the closingat most 30 points", "—"],
-        ["metalssymbol group", "12.5 USD per lot", "—"],
+        ["metalssymbol group metals", "12.5 USD per lot", "—"],
         ["All other symbols", "9 USD per lotlevel 2: 1.5 USD per lot", "40% of the commission"],
     ]
 

@@ -154,25 +154,31 @@ def visit(
 
 
 @pytest.fixture
-def settle(site: Site, django_db_blocker: pytest.FixtureRequest) -> Callable[[], None]:
-    """Return what runs one round of settlement in the served database, as the worker does every half minute."""
+def served(site: Site, django_db_blocker: pytest.FixtureRequest) -> Callable[[Callable[[], object]], None]:
+    """Return what runs something in the served database, as a worker does."""
 
-    def run() -> None:
+    def run(work: Callable[[], object]) -> None:
         before = connection.settings_dict["NAME"]
         with django_db_blocker.unblock():
             _use_database(site.database)
             connection.set_tenant(get_broker("aurora"))
             try:
-                settle_round(now=datetime.now(UTC))
+                work()
             finally:
                 _use_database(before)
                 connection.close()
 
-    def in_thread() -> None:
+    def in_thread(work: Callable[[], object]) -> None:
         with ThreadPoolExecutor(1) as pool:  # Playwright's event loop runs in this one, where Django reads no database
-            pool.submit(run).result()
+            pool.submit(run, work).result()
 
     return in_thread
+
+
+@pytest.fixture
+def settle(served: Callable[[Callable[[], object]], None]) -> Callable[[], None]:
+    """Return what runs one round of settlement in the served database, as the worker does every half minute."""
+    return lambda: served(lambda: settle_round(now=datetime.now(UTC)))
 
 
 def _watched(page: Page, site: Site) -> Visit:

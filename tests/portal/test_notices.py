@@ -12,7 +12,7 @@ from clients.models import Client
 from notifications.models import InAppNotice, Message
 from notifications.services import queue_notice
 from notifications.types import Recipient
-from tests.backoffice.pages import text_of, tree
+from tests.backoffice.pages import fragment, text_of, tree
 from tests.portal.conftest import PASSWORD
 
 pytestmark = pytest.mark.integration
@@ -26,7 +26,7 @@ def tell(user: User, amount: str) -> InAppNotice:
 
 
 def bell(browser: Browser) -> tuple[str, list[str]]:
-    page = tree(browser.get("/notices/"))
+    page = tree(fragment(browser, "/notices/"))
     return page.xpath("//button")[0].get("aria-label"), [text_of(row.xpath(".//span")[0]) for row in page.xpath("//li")]
 
 
@@ -44,6 +44,12 @@ def test_bell_counts_and_lists_ones_own(
     browser = as_user(trader.user)
 
     assert bell(browser) == ("Notices, 2 unread", [f"Unread: {said('20.00')}", f"Unread: {said('10.00')}"])
+
+
+def test_the_bell_alone_is_no_page(trader: Client, as_user: Callable[[User], Browser]) -> None:
+    answer = as_user(trader.user).get("/notices/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/")
 
 
 def test_opening_one_marks_it_and_leads_on(trader: Client, as_user: Callable[[User], Browser]) -> None:

@@ -116,3 +116,11 @@ def test_download_keeps_exact_figures() -> None:
 )  # fmt: skip
 def test_rates_in_words(rate: Rate, text: str, scope: str) -> None:
     assert (rate_text(rate), rate_scope(rate)) == (text, scope)
+
+
+def test_a_symbol_group_is_called_by_its_name_where_one_is_known() -> None:
+    metals = Rate(base=Base.PER_LOT, value=Decimal(9), currency="USD", symbol_group="metals")
+
+    assert [rate_scope(metals, names) for names in ({"metals": "Precious metals"}, {"crypto": "Crypto"})] == [
+        "Precious metals", "metals",
+    ]  # fmt: skip

@@ -124,3 +124,20 @@ def test_an_icon_escapes_what_is_not_safe_whoever_asked_before() -> None:
     trusted, given = (shown("{% icon name css %}", name="x", css=css) for css in (SafeString("a&b"), "a&b"))
 
     assert ('class="i a&b"' in trusted, 'class="i a&amp;b"' in given) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "name"),
+    [
+        ("en", "PT", "Portugal"), ("zh-hans", "PT", "葡萄牙"), ("zh-hant", "IT", "義大利"), ("en", "XQ", "XQ"),
+        ("zh-hans", "", ""),
+    ],
+)  # fmt: skip
+def test_country_has_its_name_in_the_page_s_language(language: str, code: str, name: str) -> None:
+    with translation.override(language):
+        assert shown("{{ code|country }}", code=code) == name
+
+
+@pytest.mark.parametrize(("minutes", "text"), [(420, "+7:00"), (0, "+0:00"), (-90, "−1:30"), (5, "+0:05")])
+def test_a_clock_is_ahead_by_hours_and_minutes(minutes: int, text: str) -> None:
+    assert shown("{{ minutes|ahead }}", minutes=minutes) == text

@@ -9,12 +9,13 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from django import template
 from django.templatetags.static import static
 from django.utils import formats
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, pgettext
+from django.utils.translation import get_language, pgettext, to_locale
 from django.utils.translation import gettext as _
 
 from commissions.calculation import Verdict
@@ -149,6 +150,20 @@ def server_time(moment: datetime, ahead: timedelta) -> SafeString:
         '<time class="num" datetime="{}" title="{}">{}</time>',
         moment.isoformat(), _stamp(moment, "UTC"), f"{moment.astimezone(UTC) + ahead:%Y-%m-%d %H:%M:%S}",
     )  # fmt: skip
+
+
+@register.filter
+def country(code: str) -> str:
+    """Name a country (ISO 3166-1, two letters) in the page's language; one that nobody knows shows its code."""
+    names: dict[str, str] = Locale.parse(to_locale(get_language() or "en")).territories
+    return names.get(code, code)
+
+
+@register.filter
+def ahead(minutes: int) -> str:
+    """Write how far a clock is ahead of its zone: +7:00, −1:30."""
+    sign = "+" if minutes >= 0 else numbers.MINUS
+    return f"{sign}{abs(minutes) // 60}:{abs(minutes) % 60:02d}"
 
 
 @register.filter
