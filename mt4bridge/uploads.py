@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from access.services import record_audit
@@ -62,11 +63,11 @@ def read_upload(*, content: bytes, server: MtServer, login: int | None, currency
 
     :raises UploadUnreadable: it is no history. :raises UploadUnusable: beside the field that it is about."""
     if len(content) > MOST_BYTES:
-        raise UploadUnusable(field="file", reason=f"it is larger than {MOST_BYTES >> 20} MB")
+        raise UploadUnusable(field="file", reason=gettext("it is larger than %(most)s MB") % {"most": MOST_BYTES >> 20})
     try:
         history = parse_history(content)
     except HistoryError as error:
-        raise UploadUnreadable(field="file", found=str(error)) from None
+        raise UploadUnreadable(field="file", found=error.told(gettext)) from None
     found_login, found_currency = history.login or login, history.currency or currency
     if not found_login:
         raise UploadUnusable(field="login", reason=_("it does not say whose account it is; type the login"))

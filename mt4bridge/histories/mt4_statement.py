@@ -12,12 +12,14 @@ from itertools import pairwise
 from mt4bridge.histories.fields import decimals, printed_number, wall_seconds, whole
 from mt4bridge.histories.rows import Row
 from mt4bridge.histories.types import (
+    NO_KIND,
     BalanceOperation,
     History,
     HistoryError,
     HistoryKind,
     Mt4Trade,
     PendingOrder,
+    RowName,
     Summary,
 )
 
@@ -50,11 +52,11 @@ def parse_statement(rows: list[Row]) -> History:
     columns = _columns(sections.get(CLOSED, []) or sections.get(OPEN, []))
     return History(
         kind=HistoryKind.MT4_STATEMENT,
-        login=whole(head["Account"], "Account"),
+        login=whole(head["Account"], RowName(NO_KIND, column="Account")),
         name=head.get("Name", ""),
         currency=head["Currency"],
         leverage=_leverage(head.get("Leverage", "")),
-        printed_s=wall_seconds(head["printed"], "%Y %B %d, %H:%M", "time of printing"),
+        printed_s=wall_seconds(head["printed"], "%Y %B %d, %H:%M", RowName("time of printing")),
         closed=tuple(_trade(row, columns, is_open=False) for row in closed_rows if row[2].text in _ACTIONS),
         open=tuple(_trade(row, columns, is_open=True) for row in _ticket_rows(sections.get(OPEN, []))),
         balances=tuple(_balance(row) for row in closed_rows if row[2].text in _BALANCE_KINDS),
@@ -78,8 +80,9 @@ def _sections(rows: list[Row]) -> dict[str, list[Row]]:
     missing = [name for name in (CLOSED, OPEN, SUMMARY) if name not in sections]
     if missing:
         raise HistoryError(
-            f"expected an MT4 statement with the sections {CLOSED}, {OPEN} and {SUMMARY}, found no {missing[0]}"
-        )
+            "expected an MT4 statement with the sections %(first)s, %(second)s and %(third)s, found no %(missing)s",
+            first=CLOSED, second=OPEN, third=SUMMARY, missing=missing[0],
+        )  # fmt: skip
     return sections
 
 
@@ -94,7 +97,7 @@ def _head(rows: list[Row]) -> dict[str, str]:
             head["printed"] = cell.text
     for name in ("Account", "Currency", "printed"):
         if not head.get(name):
-            raise HistoryError(f"expected an MT4 statement that names {name}, found none")
+            raise HistoryError("expected an MT4 statement that names %(name)s, found none", name=name)
     return head
 
 
@@ -118,15 +121,16 @@ def _columns(rows: list[Row]) -> dict[str, int]:
 
 
 def _trade(row: Row, columns: dict[str, int], *, is_open: bool) -> Mt4Trade:
-    what = f"trade {row[0].text}"
+    what = RowName("trade %(number)s", row[0].text)
     texts = [cell.text for cell in row]
     if len(row) <= columns["Profit"] or texts[2] not in _ACTIONS:
         raise HistoryError(
-            f"{what}: expected {columns['Profit'] + 1} cells, found {len(row)} of type {texts[2][:20]!r}"
-        )
+            "expected %(cells)s cells, found %(found)s of type %(type)s", where=what,
+            cells=columns["Profit"] + 1, found=len(row), type=repr(texts[2][:20]),
+        )  # fmt: skip
 
     def money(name: str) -> Decimal:
-        return printed_number(texts[columns[name]], f"{what}, {name}") if name in columns else Decimal(0)
+        return printed_number(texts[columns[name]], what.at(name)) if name in columns else Decimal(0)
 
     open_price, close_price = printed_number(texts[5], what), printed_number(texts[9], what)
     magic, comment = _title(row[0].title)
@@ -172,7 +176,7 @@ def _close_reason(comment: str, magic: int) -> int:
 
 
 def _balance(row: Row) -> BalanceOperation:
-    what = f"balance operation {row[0].text}"
+    what = RowName("balance operation %(number)s", row[0].text)
     return BalanceOperation(
         ticket=whole(row[0].text, what),
         kind=_BALANCE_KINDS[row[2].text],
@@ -183,10 +187,10 @@ def _balance(row: Row) -> BalanceOperation:
 
 
 def _pending(row: Row) -> PendingOrder:
-    what = f"order {row[0].text}"
+    what = RowName("order %(number)s", row[0].text)
     texts = [cell.text for cell in row]
     if len(row) < 10:
-        raise HistoryError(f"{what}: expected 10 cells or more, found {len(row)}")
+        raise HistoryError("expected %(cells)s cells or more, found %(found)s", where=what, cells=10, found=len(row))
     return PendingOrder(
         ticket=whole(texts[0], what),
         kind=texts[2],
@@ -204,8 +208,8 @@ def _summary(rows: list[Row]) -> Summary:
         for label, value in pairwise(row):
             name = _SUMMARY_LABELS.get(label.text.removesuffix(":"))
             if name is not None:
-                values[name] = printed_number(value.text, f"Summary, {label.text}")
+                values[name] = printed_number(value.text, RowName(NO_KIND, column=f"Summary, {label.text}"))
     missing = [label for label, name in _SUMMARY_LABELS.items() if name not in values]
     if missing:
-        raise HistoryError(f"expected a Summary with {missing[0]}, found none")
+        raise HistoryError("expected a Summary with %(missing)s, found none", missing=missing[0])
     return Summary(**values)

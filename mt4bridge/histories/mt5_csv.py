@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from mt4bridge.histories.fields import NOISE_DECIMALS, decimals, double, whole, without_noise
-from mt4bridge.histories.types import History, HistoryError, HistoryKind, Mt5Deal
+from mt4bridge.histories.types import History, HistoryError, HistoryKind, Mt5Deal, RowName
 from mt4bridge.reasons import TERMINAL_REASONS, UNKNOWN_REASON
 
 COLUMNS = (
@@ -34,27 +34,33 @@ def parse_deals(text: str) -> History:
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(first_line))
     missing = sorted(_REQUIRED - set(reader.fieldnames or ()))
     if missing:
-        raise HistoryError(f"expected an MT5 deals csv with the columns {', '.join(COLUMNS)}; {missing[0]} is missing")
+        raise HistoryError(
+            "expected an MT5 deals csv with the columns %(columns)s; %(missing)s is missing",
+            columns=", ".join(COLUMNS), missing=missing[0],
+        )  # fmt: skip
     try:
         rows = list(reader)
     except csv.Error as error:
-        raise HistoryError(f"expected an MT5 deals csv, found a broken line: {error}") from None
+        raise HistoryError("expected an MT5 deals csv, found a broken line: %(error)s", error=error) from None
     digits = _digits(rows)
-    deals = tuple(_deal(row, digits, f"line {line}") for line, row in enumerate(rows, start=2))
+    deals = tuple(_deal(row, digits, RowName("line %(number)s", str(line))) for line, row in enumerate(rows, start=2))
     logins = {deal.login for deal in deals}
     return History(kind=HistoryKind.MT5_DEALS, login=logins.pop() if len(logins) == 1 else None, deals=deals)
 
 
-def _deal(row: dict[str, str], digits: dict[str, int], line: str) -> Mt5Deal:
+def _deal(row: dict[str, str], digits: dict[str, int], line: RowName) -> Mt5Deal:
     def number(name: str) -> int:
-        return whole(row.get(name) or "0", f"{line}, {name}")
+        return whole(row.get(name) or "0", line.at(name))
 
     def money(name: str) -> Decimal:
-        return without_noise(double(row.get(name) or "0", f"{line}, {name}"), _MONEY_DIGITS)
+        return without_noise(double(row.get(name) or "0", line.at(name)), _MONEY_DIGITS)
 
     action, entry, symbol = number("type"), number("entry"), (row["symbol"] or "").strip()
     if action > _LAST_ACTION or entry > _LAST_ENTRY:
-        raise HistoryError(f"{line}: expected a deal type up to 20 and an entry up to 3, found {action} and {entry}")
+        raise HistoryError(
+            "expected a deal type up to 20 and an entry up to 3, found %(action)s and %(entry)s", where=line,
+            action=action, entry=entry,
+        )  # fmt: skip
     price_digits = digits.get(symbol, _MONEY_DIGITS)
     return Mt5Deal(
         ticket=number("ticket"),

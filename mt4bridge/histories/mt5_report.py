@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from mt4bridge.histories.fields import decimals, printed_number, wall_seconds, whole
 from mt4bridge.histories.rows import Row, spread
-from mt4bridge.histories.types import History, HistoryError, HistoryKind, Mt5Deal, Summary
+from mt4bridge.histories.types import NO_KIND, History, HistoryError, HistoryKind, Mt5Deal, RowName, Summary
 from mt4bridge.reasons import UNKNOWN_REASON
 
 POSITIONS, ORDERS, DEALS, OPEN, WORKING, RESULTS = (
@@ -80,7 +80,7 @@ def _sections(rows: list[Row]) -> dict[str, list[Row]]:
         if len(texts) == 1 and texts[0] in _SECTIONS:
             name = texts[0]
             if name in sections and name != RESULTS:
-                raise HistoryError(f"expected one section {name}, found two")
+                raise HistoryError("expected one section %(name)s, found two", name=name)
             sections.setdefault(name, [])
         else:
             if name and texts and texts[0].endswith(":"):
@@ -102,10 +102,10 @@ def _head(rows: list[Row]) -> tuple[int, str, str, int | None]:
         raise HistoryError("expected an MT5 history report that names Account with its currency, found none")
     printed = head.get("Date", "")
     return (
-        whole(account["login"], "Account"),
+        whole(account["login"], RowName(NO_KIND, column="Account")),
         account["currency"],
         head.get("Name", "")[:120],
-        _seconds(printed, "Date") if printed else None,
+        _seconds(printed, RowName(NO_KIND, column="Date")) if printed else None,
     )
 
 
@@ -133,31 +133,37 @@ class _Deals:
                 symbol = texts[columns["Symbol"]]
                 price = texts[columns["Price"]]
                 if symbol and price:
-                    digits[symbol] = max(digits.get(symbol, 0), decimals(printed_number(price, "Price")))
+                    number = printed_number(price, RowName(NO_KIND, column="Price"))
+                    digits[symbol] = max(digits.get(symbol, 0), decimals(number))
         for texts in raw:
             self.rows.append(self._deal(texts, columns, digits, closed))
         return self
 
     def _deal(self, texts: list[str], columns: dict[str, int], digits: dict[str, int], closed: "_Closed") -> Mt5Deal:
-        what = f"deal {texts[columns['Deal']]}"
+        what = RowName("deal %(number)s", texts[columns["Deal"]])
         if len(texts) <= columns["Profit"]:
-            raise HistoryError(f"{what}: expected {columns['Profit'] + 1} cells or more, found {len(texts)}")
+            raise HistoryError(
+                "expected %(cells)s cells or more, found %(found)s", where=what,
+                cells=columns["Profit"] + 1, found=len(texts),
+            )  # fmt: skip
 
         def text(name: str) -> str:
             at = columns.get(name)
             return texts[at] if at is not None and at < len(texts) else ""
 
         def number(name: str) -> Decimal:
-            return printed_number(text(name), f"{what}, {name}") if text(name) else ZERO
+            return printed_number(text(name), what.at(name)) if text(name) else ZERO
 
         action = _ACTIONS.get(text("Type").lower())
         entry = _ENTRIES.get(text("Direction").lower(), _IN if not text("Direction") else None)
         if action is None or entry is None:
             found = f"{text('Type')} {text('Direction')}"[:40]
-            raise HistoryError(f"{what}: expected a type and a direction in English, found {found!r}")
+            raise HistoryError(
+                "expected a type and a direction in English, found %(found)s", where=what, found=repr(found)
+            )
         is_trade = action in (_BUY, _SELL)
-        order = whole(text("Order") or "0", f"{what}, Order")
-        at = _seconds(text("Time"), f"{what}, Time")
+        order = whole(text("Order") or "0", what.at("Order"))
+        at = _seconds(text("Time"), what.at("Time"))
         deal = Mt5Deal(
             ticket=whole(text("Deal"), what),
             login=self.login,
@@ -168,7 +174,7 @@ class _Deals:
             magic=0,
             position=0,
             reason=_reason(text("Comment"), is_trade=is_trade),
-            volume_lots=printed_number(text("Volume").partition("/")[0].strip() or "0", f"{what}, Volume"),
+            volume_lots=printed_number(text("Volume").partition("/")[0].strip() or "0", what.at("Volume")),
             price=number("Price"),
             digits=digits.get(text("Symbol"), 2),
             commission=number("Commission"),
@@ -226,11 +232,11 @@ def _closed_positions(rows: list[Row]) -> _Closed:
         at = names.index("Position") if names else -1
         if not names or len(texts) < len([name for name in names if name]) or not texts[at].isdigit():
             continue
-        what = f"position {texts[at]}"
+        what = RowName("position %(number)s", texts[at])
         last = {name: index for index, name in enumerate(names) if name}  # the closing's Time and Price stand last
         side = _ACTIONS.get(texts[last["Type"]].lower())
         if side not in (_BUY, _SELL):
-            raise HistoryError(f"{what}: type {texts[last['Type']][:30]!r} is not known")
+            raise HistoryError("type %(found)s is not known", where=what, found=repr(texts[last["Type"]][:30]))
         key = (
             texts[last["Symbol"]], side, _seconds(texts[last["Time"]], what),
             printed_number(texts[last["Volume"]], what), printed_number(texts[last["Price"]], what),
@@ -247,9 +253,12 @@ def _columns(rows: list[Row], needed: tuple[str, ...], section: str) -> dict[str
         if needed[1] in names:
             missing = [name for name in needed if name not in names]
             if missing:
-                raise HistoryError(f"expected the section {section} with a column {missing[0]}, found none")
+                raise HistoryError(
+                    "expected the section %(section)s with a column %(missing)s, found none",
+                    section=section, missing=missing[0],
+                )  # fmt: skip
             return {name: index for index, name in enumerate(names) if name}
-    raise HistoryError(f"expected the section {section} with a row of column names, found none")
+    raise HistoryError("expected the section %(section)s with a row of column names, found none", section=section)
 
 
 def _summary(rows: list[Row], deals: _Deals) -> Summary | None:
@@ -263,7 +272,11 @@ def _summary(rows: list[Row], deals: _Deals) -> Summary | None:
 
     def said(name: str) -> Decimal | None:
         text = values.get(name, "")
-        return printed_number(text, f"Results, {name}") if text and not text.endswith(":") else None
+        return (
+            printed_number(text, RowName(NO_KIND, column=f"Results, {name}"))
+            if text and not text.endswith(":")
+            else None
+        )
 
     balance = said("Balance")
     balance = deals.balance if balance is None else balance
@@ -296,6 +309,6 @@ def _reason(comment: str, *, is_trade: bool) -> int:
     return UNKNOWN_REASON
 
 
-def _seconds(text: str, what: str) -> int:
+def _seconds(text: str, what: RowName) -> int:
     pattern = _TIMES[0] if text.count(":") == 2 else _TIMES[1]
     return wall_seconds(text, pattern, what)

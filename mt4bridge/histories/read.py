@@ -30,7 +30,7 @@ def parse_history(content: bytes) -> History:
 
     :raises HistoryError: it is of no known kind, or damaged."""
     if len(content) > MAX_BYTES:
-        raise HistoryError(f"expected a file of at most {MAX_BYTES >> 20} MB, found a larger one")
+        raise HistoryError("expected a file of at most %(most)s MB, found a larger one", most=MAX_BYTES >> 20)
     if looks_like_zip(content):
         rows = xlsx_rows(content)
         if looks_like_report(rows):
@@ -45,7 +45,8 @@ def parse_history(content: bytes) -> History:
         return parse_report(rows) if looks_like_report(rows) else parse_statement(rows)
     raise HistoryError(
         "expected an MT4 statement (html), an MT5 history report (html or xlsx, in English) or an MT5 deals csv with "
-        f"a first line from ticket to external_id, found {_glimpse(first_line)}"
+        "a first line from ticket to external_id, found %(found)s",
+        found=_glimpse(first_line),
     )
 
 

@@ -51,13 +51,13 @@ class _Rows(HTMLParser):
         if self._text is not None:
             self._letters += len(data)
             if self._letters > MOST_LETTERS:
-                raise HistoryError(f"expected cells of at most {MOST_LETTERS} letters, found a longer one")
+                raise HistoryError("expected cells of at most %(most)s letters, found a longer one", most=MOST_LETTERS)
             self._text.append(data)
 
     def _end_cell(self) -> None:
         if self._text is not None and self._cells is not None:
             if len(self._cells) >= MOST_CELLS:
-                raise HistoryError(f"expected rows of at most {MOST_CELLS} cells, found a longer one")
+                raise HistoryError("expected rows of at most %(most)s cells, found a longer one", most=MOST_CELLS)
             text = "".join(self._text).replace("\xa0", " ").strip()
             self._cells.append(Cell(text, self._title.strip(), self._span))
         self._text = None
@@ -66,7 +66,7 @@ class _Rows(HTMLParser):
         self._end_cell()
         if self._cells:
             if len(self.rows) >= MOST_ROWS:
-                raise HistoryError(f"expected at most {MOST_ROWS} rows, found more")
+                raise HistoryError("expected at most %(most)s rows, found more", most=MOST_ROWS)
             self.rows.append(tuple(self._cells))
         self._cells = None
 

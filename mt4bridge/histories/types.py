@@ -1,8 +1,10 @@
 """What a history file says, as frozen records. Times are server wall-clock seconds, money is account currency."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class HistoryKind(StrEnum):
@@ -11,8 +13,43 @@ class HistoryKind(StrEnum):
     MT5_REPORT = "mt5_report"
 
 
+Translate = Callable[[str], str]
+
+
+NO_KIND = ""
+
+
+class RowName(NamedTuple):
+    """What a row of a file is called, and the column of it: trade 12, Commission. Columns keep the file's words."""
+
+    text: str  # its kind with %(number)s; the catalogue holds it
+    number: str = ""
+    column: str = ""
+
+    def at(self, column: str) -> "RowName":
+        return self._replace(column=column)
+
+    def told(self, translate: Translate) -> str:
+        kind = translate(self.text) % {"number": self.number} if self.text else ""
+        return ", ".join(part for part in (kind, self.column) if part)
+
+
 class HistoryError(Exception):
-    """A file is not a history this parser knows, or is damaged. The sentence says what was expected and found."""
+    """A file is not a history this parser knows, or is damaged. The sentence says what was expected and found.
+
+    `text` may hold %(name)s fields, filled from the keyword arguments. It stands in the catalogue, so that a page can
+    say it in its own language; by itself it is English."""
+
+    def __init__(self, text: str, *, where: RowName | None = None, **values: object) -> None:
+        super().__init__(text)
+        self.text, self.where, self.values = text, where, values
+
+    def __str__(self) -> str:
+        return self.told(str)
+
+    def told(self, translate: Translate) -> str:
+        said = translate(self.text) % self.values if self.values else translate(self.text)
+        return f"{self.where.told(translate)}: {said}" if self.where else said
 
 
 @dataclass(frozen=True, slots=True)

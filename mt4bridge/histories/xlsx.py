@@ -53,7 +53,9 @@ def xlsx_rows(content: bytes) -> list[Row]:
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     infos = archive.infolist()
     if len(infos) > MOST_MEMBERS:
-        raise HistoryError(f"expected a workbook of at most {MOST_MEMBERS} parts, found {len(infos)}")
+        raise HistoryError(
+            "expected a workbook of at most %(most)s parts, found %(found)s", most=MOST_MEMBERS, found=len(infos)
+        )
     if any("vbaproject" in info.filename.lower() for info in infos):
         raise HistoryError("expected a workbook without macros, found one with them")
     return {info.filename: info for info in infos}
@@ -88,7 +90,9 @@ def _parse(archive: zipfile.ZipFile, info: zipfile.ZipInfo, handler: _Handler) -
                 parser.Parse(chunk, False)
             parser.Parse(b"", True)
     except expat.ExpatError as error:
-        raise HistoryError(f"expected a workbook, found broken XML in line {error.lineno} of {info.filename}") from None
+        raise HistoryError(
+            "expected a workbook, found broken XML in line %(line)s of %(part)s", line=error.lineno, part=info.filename
+        ) from None
 
 
 def _refuse_declaration(*_: object) -> None:
@@ -106,7 +110,7 @@ class _Strings(_Handler):
     def start(self, name: str, attributes: dict[str, str]) -> None:  # noqa: ARG002 -- the sheet needs them
         if name == "si":
             if len(self.values) >= MOST_STRINGS:
-                raise HistoryError(f"expected at most {MOST_STRINGS} texts, found more")
+                raise HistoryError("expected at most %(most)s texts, found more", most=MOST_STRINGS)
             self._parts = []
         elif name == "t":
             self._take = True
@@ -155,7 +159,7 @@ class _Sheet(_Handler):
                 self._cells[self._column] = text
         elif name == "row" and self._cells:
             if len(self.rows) >= MOST_ROWS:
-                raise HistoryError(f"expected at most {MOST_ROWS} rows, found more")
+                raise HistoryError("expected at most %(most)s rows, found more", most=MOST_ROWS)
             width = max(self._cells)
             self.rows.append(tuple(Cell(self._cells.get(column, "")) for column in range(1, width + 1)))
 
@@ -166,10 +170,12 @@ class _Sheet(_Handler):
     def _value(self, text: str) -> str:
         if self._kind == "s":
             if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) < len(self._strings)):
-                raise HistoryError(f"expected the number of a text of the workbook, found {text[:20]!r}")
+                raise HistoryError(
+                    "expected the number of a text of the workbook, found %(found)s", found=repr(text[:20])
+                )
             return self._strings[int(text)]
         if self._kind == "e":
-            raise HistoryError(f"expected a value in each cell, found the error {text[:20]!r}")
+            raise HistoryError("expected a value in each cell, found the error %(found)s", found=repr(text[:20]))
         return _plain(text) if self._kind == "n" else _short(text)
 
 
@@ -182,13 +188,13 @@ def _column(place: str, before: int) -> int:
         for letter in match[1]:
             number = number * 26 + ord(letter) - 64
     if number > MOST_CELLS:
-        raise HistoryError(f"expected rows of at most {MOST_CELLS} cells, found a longer one")
+        raise HistoryError("expected rows of at most %(most)s cells, found a longer one", most=MOST_CELLS)
     return number
 
 
 def _short(text: str) -> str:
     if len(text) > MOST_LETTERS:
-        raise HistoryError(f"expected cells of at most {MOST_LETTERS} letters, found a longer one")
+        raise HistoryError("expected cells of at most %(most)s letters, found a longer one", most=MOST_LETTERS)
     return text.replace("\xa0", " ").strip()
 
 
@@ -197,7 +203,7 @@ def _plain(text: str) -> str:
     try:
         number = Decimal(text.strip())
     except ArithmeticError:
-        raise HistoryError(f"expected a number in a cell of numbers, found {text[:20]!r}") from None
+        raise HistoryError("expected a number in a cell of numbers, found %(found)s", found=repr(text[:20])) from None
     if not number.is_finite() or not -30 < number.adjusted() < 30:
-        raise HistoryError(f"expected a number in a cell of numbers, found {text[:20]!r}")
+        raise HistoryError("expected a number in a cell of numbers, found %(found)s", found=repr(text[:20]))
     return f"{round(number, 10).normalize():f}" if decimals(number) > 10 else f"{number:f}"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mt4bridge.enums import DealAction, DealReason
 from mt4bridge.histories.read import parse_history, read_history
 from mt4bridge.histories.totals import differences
-from mt4bridge.histories.types import HistoryError, HistoryKind
+from mt4bridge.histories.types import HistoryError, HistoryKind, RowName
 
 pytestmark = pytest.mark.unit
 
@@ -171,3 +171,14 @@ def test_damaged_files_are_read_or_refused_but_never_crash(content: bytes, data:
     except HistoryError as error:
         outcome = str(error)
     assert outcome in set(HistoryKind) or "expected" in outcome
+
+
+def test_what_the_reader_says_can_be_told_in_another_language() -> None:
+    error = HistoryError(
+        "expected a number, found %(found)s", where=RowName("trade %(number)s", "12", "Swap"), found="x"
+    )
+    words = {"expected a number, found %(found)s": "应为数字，实为 %(found)s", "trade %(number)s": "交易 %(number)s"}
+
+    assert (str(error), error.told(words.__getitem__)) == (
+        "trade 12, Swap: expected a number, found x", "交易 12, Swap: 应为数字，实为 x",
+    )  # fmt: skip
