@@ -36,7 +36,7 @@ def prove(*, sample: int = SAMPLE, seed: int = 1, states: bool = False) -> Repor
         report.checked["payees"] = Payee.objects.count()
         for check in (*CHECKS, *(STATES if states else ())):
             report.add(findings_of(check))
-        report.add([Finding(Rule.SETTLEMENT, f"{rule}: {where}"[:300]) for rule, where in verify_settlement()])
+        report.add([Finding(Rule.SETTLEMENT, said, values=values) for said, values in verify_settlement()])
         verify_chains(report)
         verify_sample(report, size=sample, seed=seed)
         report.checked["judgements"] = _about(Judgement._meta.db_table)
@@ -81,7 +81,13 @@ def start_proof(*, cause: str, now: datetime) -> ProofRun:
 @transaction.atomic
 def record_proof(*, run: ProofRun, report: Report, now: datetime) -> ProofRun:
     """Store what a proof found."""
-    rows = [ProofDifference(run=run, rule=f.code, detail=f.detail[:300], deal_id=f.deal_id) for f in report.findings]
+    rows = [
+        ProofDifference(
+            run=run, rule=f.code, detail=f.detail, deal_id=f.deal_id, said=f.said if f.values else "",
+            values=dict(f.values),
+        )
+        for f in report.findings
+    ]  # fmt: skip
     ProofDifference.objects.bulk_create(rows, batch_size=1_000)
     run.finished_at, run.differences = now, len(rows)
     run.checked, run.queued = report.checked, report.queued

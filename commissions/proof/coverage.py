@@ -6,8 +6,10 @@ calculation is run for a sample. Deals that wait to be judged again are left out
 from collections.abc import Iterator
 from random import Random
 
+from django.utils.translation import gettext_noop as _
+
 from commissions.calculation import Verdict
-from commissions.explaining import why_deal
+from commissions.explaining import PayeeWhy, why_deal
 from commissions.judging.book import Book, open_book
 from commissions.judging.columns import Rows
 from commissions.judging.deals import is_trade, read_newest
@@ -69,10 +71,11 @@ def _of_block(rows: Rows) -> list[Finding]:
         payees = stored.get(root)
         if payees is None:
             if entry == IN and counts_openings[number]:
-                found.append(Finding(Rule.OPENING_UNJUDGED, f"ticket {ticket}", root))
+                found.append(Finding(Rule.OPENING_UNJUDGED, _("ticket %(ticket)s"), root, {"ticket": str(ticket)}))
         elif tuple(payees) != expected[number] and not (entry == IN and not payees and not counts_openings[number]):
-            detail = f"ticket {ticket}: payees {payees}, its chain {list(expected[number])}"
-            found.append(Finding(Rule.CHAIN, detail[:300], root))
+            values = {"ticket": str(ticket), "payees": str(payees)[:120], "chain": str(list(expected[number]))[:120]}
+            said = _("ticket %(ticket)s: payees %(payees)s, its chain %(chain)s")
+            found.append(Finding(Rule.CHAIN, said, root, values))
     return found
 
 
@@ -116,12 +119,24 @@ def verify_sample(report: Report, *, size: int, seed: int) -> None:
         found += [
             Finding(
                 Rule.RECOMPUTED,
-                f"ticket {why.deal.ticket}, {payee.code}: booked {payee.amount:f} {payee.verdict.code}, "
-                f"calculated {payee.computed:f} {payee.outcome.verdict.code if payee.outcome else 'nothing'}",
+                _(
+                    "ticket %(ticket)s, %(payee)s: booked %(amount)s %(verdict)s, calculated %(computed)s "
+                    "%(computed_verdict)s"
+                ),
                 root,
+                _both(why.deal.ticket, payee),
             )
             for payee in why.payees
             if not payee.agrees and payee.verdict is not Verdict.TOO_LARGE
         ]
     report.checked["sampled"] = len(roots)
     report.add(found)
+
+
+def _both(ticket: int, payee: PayeeWhy) -> dict[str, str]:
+    """Return what is booked for a payee, and what the calculation gives."""
+    return {
+        "ticket": str(ticket), "payee": payee.code, "amount": f"{payee.amount:f}", "verdict": payee.verdict.code,
+        "computed": f"{payee.computed:f}",
+        "computed_verdict": payee.outcome.verdict.code if payee.outcome else "nothing",
+    }  # fmt: skip

@@ -37,7 +37,9 @@ class ProofDifference(models.Model):
 
     run = models.ForeignKey(ProofRun, on_delete=models.PROTECT, related_name="lines")
     rule = models.CharField(max_length=20, choices=Rule.choices)
-    detail = models.CharField(max_length=300)  # where and what, in figures
+    detail = models.CharField(max_length=300)  # where and what, in English
+    said = models.CharField(max_length=200, default="")  # the same as a text of the catalogue with %(name)s fields
+    values = models.JSONField(default=dict)  # what fills them
     deal_id = models.BigIntegerField(null=True)  # the deal's first revision, where it is about one
 
     def __str__(self) -> str:

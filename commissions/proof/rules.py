@@ -3,10 +3,12 @@
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.utils.translation import gettext_noop as _
 
 from commissions.calculation import Verdict
 from commissions.proof.enums import Rule
-from commissions.proof.types import MOST_OF_A_RULE, Finding
+from commissions.proof.types import MOST_LETTERS, MOST_OF_A_RULE, Finding
+from commissions.settlement.verify import figure
 
 _NEWEST = """NOT EXISTS (SELECT 1 FROM trading_deal n WHERE n.server_id = d.server_id AND n.ticket = d.ticket
     AND n.leg = d.leg AND n.revision > d.revision)"""
@@ -69,33 +71,47 @@ _TOO_LARGE = """SELECT q.deal_id, d.ticket FROM commissions_rejudge q JOIN tradi
 
 
 class Check(NamedTuple):
-    """A rule, the statement that selects (deal id or null, …) of what breaks it, and how a row reads."""
+    """A rule, the statement that selects (deal id or null, …) of what breaks it, how a row reads, its columns."""
 
     rule: Rule
     statement: str
-    detail: str
+    said: str
+    names: tuple[str, ...]
 
 
+_TICKET, _OF_PAYEE = _("ticket %(ticket)s"), ("deal", "payee")
 CHECKS = (
-    Check(Rule.UNJUDGED, _UNJUDGED, "ticket {0}"),
-    Check(Rule.BEHIND, _BEHIND, "ticket {0}"),
-    Check(Rule.PAID_FOR_NOTHING, _PAID_FOR_NOTHING, "ticket {0}"),
-    Check(Rule.GAP, _GAP, "revision {0}"),
-    Check(Rule.UNBOOKED, _UNBOOKED, "deal {0}, payee {1}"),
-    Check(Rule.ACCRUALS, _ACCRUALS, "event {0}, payee {1}"),
-    Check(Rule.WITHOUT_REASON, _WITHOUT_REASON, "deal {0}, payee {1}"),
-    Check(Rule.BOOKS, _BOOKS, "payee {0}: lines {1:f}, roll-up {2:f}, ledger {3:f}"),
-)
+    Check(Rule.UNJUDGED, _UNJUDGED, _TICKET, ("ticket",)),
+    Check(Rule.BEHIND, _BEHIND, _TICKET, ("ticket",)),
+    Check(Rule.PAID_FOR_NOTHING, _PAID_FOR_NOTHING, _TICKET, ("ticket",)),
+    Check(Rule.GAP, _GAP, _("revision %(number)s"), ("number",)),
+    Check(Rule.UNBOOKED, _UNBOOKED, _("deal %(deal)s, payee %(payee)s"), _OF_PAYEE),
+    Check(Rule.ACCRUALS, _ACCRUALS, _("event %(deal)s, payee %(payee)s"), _OF_PAYEE),
+    Check(Rule.WITHOUT_REASON, _WITHOUT_REASON, _("deal %(deal)s, payee %(payee)s"), _OF_PAYEE),
+    Check(
+        Rule.BOOKS, _BOOKS, _("payee %(payee)s: lines %(lines)s, roll-up %(days)s, ledger %(ledger)s"),
+        ("payee", "lines", "days", "ledger"),
+    ),
+)  # fmt: skip
 STATES = (
-    Check(Rule.HELD, _HELD, "ticket {0} of {1}: {2} {3}"),
-    Check(Rule.TOO_LARGE, _TOO_LARGE, "ticket {0}"),
-)
+    Check(
+        Rule.HELD, _HELD, _("ticket %(ticket)s of %(server)s: %(reason)s %(detail)s"),
+        ("ticket", "server", "reason", "detail"),
+    ),
+    Check(Rule.TOO_LARGE, _TOO_LARGE, _TICKET, ("ticket",)),
+)  # fmt: skip
 
 
 def findings_of(check: Check) -> list[Finding]:
     """Return what breaks the rule, at most MOST_OF_A_RULE lines."""
     rows = fetch(f"{check.statement} LIMIT {MOST_OF_A_RULE}", {"paid": int(Verdict.PAID)})
-    return [Finding(check.rule, check.detail.format(*row[1:])[:300], row[0]) for row in rows]
+    return [
+        Finding(
+            check.rule, check.said, row[0],
+            {name: figure(value)[:MOST_LETTERS] for name, value in zip(check.names, row[1:], strict=True)},
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def books_agree() -> bool:

@@ -1,8 +1,12 @@
 """Prove the settlement: statement = roll-up = ledger movement, for every payee and every statement."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext_noop as _
+
+_THREE = ("number", "first", "second")
 
 # Each statement against the roll-up of its days.
 _ROLL_UP = """SELECT s.id, s.lines_total, coalesce(d.total, 0) FROM commissions_statement s
@@ -46,19 +50,40 @@ _ACCRUED = """SELECT p.id, coalesce(d.total, 0) - coalesce(o.total, 0), coalesce
         FROM ledger_posting g WHERE g.ledger_account_id = p.ledger_account_id) g ON true
     WHERE coalesce(d.total, 0) - coalesce(o.total, 0) <> coalesce(g.total, 0) ORDER BY p.id"""
 
+# How a row reads, and the names of its columns.
 _RULES = (
-    ("statement and roll-up differ", _ROLL_UP, "statement {0}: {1:f}, roll-up {2:f}"),
-    ("lines that no statement takes", _LEFT_OUT, "payee {0}, {1}: {2:f}"),
-    ("what one statement carries is not what the next takes in", _CHAIN, "statement {0} after {1}"),
-    ("statement and payouts differ", _PAYOUTS, "statement {0}: {1:f}, payouts {2:f}"),
-    ("payout and ledger differ", _ENTRIES, "payout {0}: {1:f}, accrued {2:f}, wallet {3:f}"),
-    ("roll-up less payouts is not what the ledger accrues", _ACCRUED, "payee {0}: {1:f}, ledger {2:f}"),
-)
+    (_ROLL_UP, _("statement and roll-up differ: statement %(number)s: %(first)s, roll-up %(second)s"), _THREE),
+    (_LEFT_OUT, _("lines that no statement takes: payee %(number)s, %(first)s: %(second)s"), _THREE),
+    (
+        _CHAIN, _("what one statement carries is not what the next takes in: statement %(number)s after %(first)s"),
+        _THREE[:2],
+    ),
+    (_PAYOUTS, _("statement and payouts differ: statement %(number)s: %(first)s, payouts %(second)s"), _THREE),
+    (
+        _ENTRIES,
+        _("payout and ledger differ: payout %(number)s: %(first)s, accrued %(second)s, wallet %(third)s"),
+        (*_THREE, "third"),
+    ),
+    (
+        _ACCRUED,
+        _("roll-up less payouts is not what the ledger accrues: payee %(number)s: %(first)s, ledger %(second)s"),
+        _THREE,
+    ),
+)  # fmt: skip
 
 
-def verify_settlement() -> list[tuple[str, str]]:
-    """Return (rule, where) of everything that disagrees in the broker in force; [] when all is proved."""
-    return [(rule, detail.format(*row)) for rule, statement, detail in _RULES for row in _rows(statement)]
+def verify_settlement() -> list[tuple[str, dict[str, str]]]:
+    """Return (text with fields, what fills them) of all that disagrees in the broker in force; [] when it is proved."""
+    return [
+        (said, {name: figure(value) for name, value in zip(names, row, strict=True)})
+        for statement, said, names in _RULES
+        for row in _rows(statement)
+    ]
+
+
+def figure(value: Any) -> str:
+    """Return a value of a row as it is read."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _rows(statement: str) -> list[tuple[Any, ...]]:

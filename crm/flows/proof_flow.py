@@ -6,6 +6,8 @@ where they differ are tickets looked at. It never repairs anything: each differe
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext_noop as _
+
 from commissions.proof.enums import Rule
 from commissions.proof.models import ProofRun
 from commissions.proof.types import MOST_OF_A_RULE, Finding, Report
@@ -19,6 +21,8 @@ from trading.cursor import get_cursor
 from trading.types import DealKey
 
 SLICE = timedelta(days=1)
+_WHERE = _("ticket %(ticket)s, %(server)s, account %(login)s, %(day)s")
+_DIFFERS = _("ticket %(ticket)s, %(server)s, account %(login)s, %(day)s, stored ≠ on the server: %(what)s")
 EVERY_NIGHT = timedelta(days=40)  # how far back each night compares; --since compares from any day on
 
 
@@ -40,13 +44,20 @@ def _compare_named(server: MtServer, report: Report, *, since: datetime | None, 
     """Compare one server; a server that cannot be reached is a finding with its reason."""
     until = get_cursor(server.pk).complete_until
     if until is None:
-        report.add([Finding(Rule.UNREACHABLE, f"{server.name}: its deals have not been read yet")])
+        report.add(
+            [
+                Finding(
+                    Rule.UNREACHABLE, _("%(server)s: its deals have not been read yet"), values={"server": server.name}
+                )
+            ]
+        )
         return
     start = max(server.history_from, since or now - EVERY_NIGHT)
     try:
         found = compare_server(server=server, gateway=open_gateway(server), since=start, until=until, report=report)
     except BridgeError as error:
-        found = [Finding(Rule.UNREACHABLE, f"{server.name}: {error}"[:300])]
+        values = {"server": server.name, "error": str(error)[:200]}
+        found = [Finding(Rule.UNREACHABLE, _("%(server)s: %(error)s"), values=values)]
     report.add(found)
 
 
@@ -80,20 +91,21 @@ def _of_login(server: MtServer, listing: Listing, login: int, until: datetime, h
     """Yield what differs of one account's slice, ticket by ticket."""
     there = listing.deals.get(login, {})
     here = stored_deals(server_id=server.pk, login=login, since=listing.since, until=until)
-    where = f"{server.name}, account {login}, {listing.since:%Y-%m-%d}"
+    where = {"server": server.name, "login": str(login), "day": f"{listing.since:%Y-%m-%d}"}
     for key in sorted(there.keys() | here.keys()):
         if key in held:
             continue
-        name = f"ticket {key.ticket}, {where}"
+        values = {"ticket": str(key.ticket), **where}
         if key not in here:
-            yield Finding(Rule.NOT_STORED, name)
+            yield Finding(Rule.NOT_STORED, _WHERE, values=values)
         elif key not in there:
-            yield Finding(Rule.NOT_ON_SERVER, name, here[key].root)
+            yield Finding(Rule.NOT_ON_SERVER, _WHERE, here[key].root, values)
         elif there[key] != here[key].sums:
-            yield Finding(Rule.DIFFERS, f"{name}: {told(here[key].sums, there[key])}"[:300], here[key].root)
+            values["what"] = told(here[key].sums, there[key])[:200]
+            yield Finding(Rule.DIFFERS, _DIFFERS, here[key].root, values)
 
 
 def told(here: Sums, there: Sums) -> str:
     """Say in figures what differs."""
     pairs = zip(Sums._fields, here, there, strict=True)
-    return ", ".join(f"{name} {mine} here, {theirs} there" for name, mine, theirs in pairs if mine != theirs)
+    return ", ".join(f"{name} {mine} ≠ {theirs}" for name, mine, theirs in pairs if mine != theirs)

@@ -130,6 +130,19 @@ def test_the_last_proof_stands_on_the_overview(office: Browser, values: dict[str
     assert said in text_of(panel)
 
 
+def test_the_proof_page_tells_a_line_in_its_own_language(office: Browser) -> None:
+    run = ProofRun.objects.create(started_at=OPENED, finished_at=OPENED, cause="night", differences=2)
+    values = {"ticket": "9", "server": "Gone", "reason": "unknown_login", "detail": "7"}
+    said = "ticket %(ticket)s of %(server)s: %(reason)s %(detail)s"
+    ProofDifference.objects.create(run=run, rule=Rule.HELD, detail=said % values, said=said, values=values)
+    ProofDifference.objects.create(run=run, rule=Rule.GAP, detail="revision 3")
+    office.cookies["django_language"] = "zh-hans"
+
+    lines = [text_of(one) for one in tree(office.get("/office/proof/")).xpath("//section//li")]
+
+    assert lines == ["revision 3", "Gone 的成交 9：没有此账号的交易账户 7"]
+
+
 def test_the_proof_page_says_what_to_do_about_each_line(office: Browser) -> None:
     run = ProofRun.objects.create(started_at=OPENED, finished_at=OPENED, cause="night", differences=1)
     ProofDifference.objects.create(run=run, rule=Rule.NOT_STORED, detail="ticket 7, Aurora-Live, account 1, 2026-03-02")

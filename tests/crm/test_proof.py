@@ -61,7 +61,7 @@ def test_every_difference_with_the_server_is_a_line_and_nothing_is_repaired(brok
             ("not_on_server", "ticket 999999999"),
         ]
     )
-    assert f"profit {edited.profit_e8 + 100} here, {edited.profit_e8} there" in "".join(map(str, report.findings))
+    assert f"profit {edited.profit_e8 + 100} ≠ {edited.profit_e8}" in "".join(map(str, report.findings))
     assert Deal.objects.count() == before
     assert report.checked["server_days"] >= 10
 
