@@ -33,7 +33,7 @@ from ui.fragments import is_fragment
 SIZE = 50
 # What an entry carries beside its postings; a name that is not here is shown as it is.
 PARAMS: dict[str, Promise] = {
-    "batch_id": gettext_lazy("Batch of judged deals"),
+    "batch_id": gettext_lazy("Batch"),
     "entry_id": gettext_lazy("Journal entry"),
     "number": gettext_lazy("Number of the payout"),
     "reason": gettext_lazy("Reason"),

@@ -72,8 +72,8 @@ def _deal(row: dict[str, str], digits: dict[str, int], line: RowName) -> Mt5Deal
         magic=number("magic"),
         position=number("position_id"),
         reason=TERMINAL_REASONS.get(number("reason"), UNKNOWN_REASON),
-        volume_lots=without_noise(double(row["volume"] or "0", f"{line}, volume"), NOISE_DECIMALS),
-        price=without_noise(double(row["price"] or "0", f"{line}, price"), price_digits),
+        volume_lots=without_noise(double(row["volume"] or "0", line.at("volume")), NOISE_DECIMALS),
+        price=without_noise(double(row["price"] or "0", line.at("price")), price_digits),
         digits=price_digits,
         commission=money("commission"),
         swap=money("swap"),
@@ -90,7 +90,8 @@ def _digits(rows: Iterable[dict[str, str]]) -> dict[str, int]:
     digits: dict[str, int] = {}
     for line, row in enumerate(rows, start=2):
         symbol = (row["symbol"] or "").strip()
-        price = without_noise(double(row["price"] or "0", f"line {line}, price"), NOISE_DECIMALS)
+        what = RowName("line %(number)s", str(line), "price")
+        price = without_noise(double(row["price"] or "0", what), NOISE_DECIMALS)
         shown = decimals(price.normalize())
         if symbol:
             digits[symbol] = max(digits.get(symbol, 0), shown)

@@ -162,7 +162,7 @@ def test_entry_shows_postings_batch_and_reversal(office: Browser, network: Netwo
         "MT server": "Aurora-Live", "Judged": "New deals", "Deals looked at": "12", "Judgements written": "11",
         "Booked (UTC)": "2026-03-02 12:00:00",
     }  # fmt: skip
-    assert facts(answer, "About")["Batch of judged deals"] == str(batch.pk)
+    assert facts(answer, "About")["Batch"] == str(batch.pk)
     banner = tree(answer).xpath("//*[@role='note']")[0]
     assert text_of(banner) == f"This entry is reversedJournal entry {reversal}"
 

@@ -119,7 +119,7 @@ def test_rates_in_words(rate: Rate, text: str, scope: str) -> None:
 
 
 def test_a_symbol_group_is_called_by_its_name_where_one_is_known() -> None:
-    metals = Rate(base=Base.PER_LOT, value=Decimal(9), currency="USD", symbol_group="metals")
+    metals = Rate(position=0, base=Base.PER_LOT, value=Decimal(9), currency="USD", symbol_group="metals")
 
     assert [rate_scope(metals, names) for names in ({"metals": "Precious metals"}, {"crypto": "Crypto"})] == [
         "Precious metals", "metals",
