@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backoffice.forms.network import IbCodeField, MomentField
 from backoffice.forms.plans import PlanField
@@ -208,10 +209,17 @@ class ExcludeForm(forms.Form):
         return until
 
 
+class LadderField(forms.ModelChoiceField):
+    """A ladder, chosen by its name."""
+
+    def label_from_instance(self, obj: Ladder) -> str:
+        return obj.name
+
+
 class PlaceForm(forms.Form):
     """A level by hand."""
 
-    ladder = forms.ModelChoiceField(
+    ladder = LadderField(
         Ladder.objects.order_by("code"), label=_("Ladder"), to_field_name="code", empty_label=None,
         widget=forms.Select(SELECT),
     )  # fmt: skip
@@ -220,7 +228,9 @@ class PlaceForm(forms.Form):
     def __init__(self, *args: Any, zone: str, now: datetime, levels: list[tuple[str, str]], **options: Any) -> None:
         super().__init__(*args, **options)
         self.now = now
-        self.fields["level"] = forms.ChoiceField(label=_("Level"), choices=levels, widget=forms.Select(SELECT))
+        self.fields["level"] = forms.ChoiceField(
+            label=pgettext_lazy("of a ladder", "Level"), choices=levels, widget=forms.Select(SELECT)
+        )
         self.fields["at"] = MomentField(zone=zone, label=_("From this moment on"))
         self.order_fields(["ladder", "level", "at", "reason"])
 

@@ -1,6 +1,8 @@
 """The four-eyes queue: what somebody asked for and a second person decides."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -19,7 +21,9 @@ from backoffice.forms.approvals import DecisionForm
 from backoffice.shell import UNPROCESSABLE, put_on_form, show
 from commissions.settlement.models import Statement
 from core.errors import DomainError
-from ui.settlement import format_money, last_day, payee_name
+from ui import numbers
+from ui.settlement import format_money, payee_name
+from ui.templatetags.ui import day
 
 
 @requires("backoffice.view_overview")
@@ -100,7 +104,7 @@ def _statement_page(row: Approval) -> str:
 def _statement_facts(statement: Statement) -> list[tuple[str, str]]:
     return [
         (_("Statement"), str(statement.pk)), (_("Paid to"), payee_name(statement)),
-        (_("Days"), f"{statement.from_day.isoformat()} – {last_day(statement)}"),
+        (_("Days"), f"{day(statement.from_day)} – {day(statement.to_day - timedelta(days=1))}"),
         (_("To be paid"), format_money(statement.payable, statement.payee.currency)),
     ]  # fmt: skip
 
@@ -114,11 +118,17 @@ def _what(row: Approval) -> str:
     return str(known.label) if known else row.action
 
 
+def _moved(amount: Decimal, currency: str) -> str:
+    """Write a change unrounded, with its sign."""
+    return ("+" if amount > 0 else "") + format_money(amount, currency)
+
+
 def _facts(row: Approval, users: dict[int, User], roles: dict[int, Role]) -> list[tuple[str, str]]:
     facts = []
     if row.object_type == "correction":
-        moved = [f"{amount} {currency}" for currency, amount in row.payload["difference"].items()]
-        return [(_("Deals that pay differently"), str(row.payload["deals"])), (_("Difference"), ", ".join(moved))]
+        moved = [_moved(Decimal(amount), currency) for currency, amount in row.payload["difference"].items()]
+        deals = numbers.fixed(row.payload["deals"], 0)
+        return [(_("Deals that pay differently"), deals), (_("Difference"), ", ".join(moved))]
     if row.object_type == "user" and (user := users.get(int(row.object_id))):
         facts.append((_("For"), f"{user.name} ({user.email})"))
     else:

@@ -17,6 +17,7 @@ from access.models import Approval, AuditEvent, Role, RoleGrant, User
 from access.queries import actor_for
 from access.services import create_role, record_audit, request_role
 from backoffice.audit_words import action_words
+from backoffice.views.approvals import in_words
 from tests.backoffice.conftest import OPENED, SYSTEM, Network, make_client
 from tests.backoffice.pages import errors, fragment, messages, rows, text_of, tree
 from trading.models import Deal
@@ -163,6 +164,17 @@ def test_a_second_person_sees_the_request_in_words_and_approves(
     request_for_role.refresh_from_db()
     assert request_for_role.state == ApprovalState.APPROVED
     assert RoleGrant.objects.filter(user__name="Ravi Menon", role=Role.objects.get(code="payments")).count() == 1
+
+
+def test_a_correction_is_told_in_figures_as_people_write_them(broker: object) -> None:
+    totals = {"USD": "0E-8", "JPY": "-1200.50000000", "EUR": "11.44950000"}
+    asked = Approval(object_type="correction", object_id="1", payload={"run": 1, "deals": 15200, "difference": totals})
+
+    (wanted,) = in_words([asked])
+
+    assert wanted.facts == [
+        ("Deals that pay differently", "15,200"), ("Difference", "0.00 USD, −1,200.5 JPY, +11.4495 EUR"),
+    ]  # fmt: skip
 
 
 def test_who_asked_cannot_decide(request_for_role: Approval, as_staff: Callable[[User], Browser]) -> None:
