@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("commissions", "0015_payout_kept")]
+    dependencies = [("commissions", "0017_settlement_progress")]
     operations = [
         migrations.AddField(
             model_name="proofdifference", name="said", field=models.CharField(default="", max_length=200)
