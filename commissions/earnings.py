@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from access.masking import mask_name
 from commissions.calculation import Verdict
+from commissions.live import LIVE_SQL
 from commissions.models import PlanAssignment, PlanVersion
 from commissions.terms import Terms, parse_terms
 from core.errors import InvalidInput
@@ -124,8 +125,6 @@ WITH found AS MATERIALIZED (
 )
 """
 
-_LIVE = """NOT EXISTS (
-        SELECT 1 FROM commissions_judgement later WHERE later.deal_id = j.deal_id AND later.revision > j.revision)"""
 
 _ROOT = """CASE WHEN d.revision = 0 THEN d.id ELSE (SELECT r.id FROM trading_deal r
         WHERE r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0) END"""
@@ -151,10 +150,10 @@ LEFT JOIN trading_symbol s ON s.id = d.symbol_id
 ORDER BY f.deal_at DESC, f.deal_id DESC
 """
 
-_REBATES = _FOUND.format(live=_LIVE, shown=_SHOWN, page=_PAGE) + _ROWS
-_NEWEST_REBATES = _NEWEST.format(live=_LIVE, root=_ROOT, shown=_SHOWN, page=_PAGE) + _ROWS
-_REBATES_OF_ACCOUNTS = _OF_ACCOUNTS.format(live=_LIVE, root=_ROOT, shown=_SHOWN, page=_PAGE) + _ROWS
-_REBATE = _FOUND_ONE.format(live=_LIVE, shown=_SHOWN) + _ROWS
+_REBATES = _FOUND.format(live=LIVE_SQL, shown=_SHOWN, page=_PAGE) + _ROWS
+_NEWEST_REBATES = _NEWEST.format(live=LIVE_SQL, root=_ROOT, shown=_SHOWN, page=_PAGE) + _ROWS
+_REBATES_OF_ACCOUNTS = _OF_ACCOUNTS.format(live=LIVE_SQL, root=_ROOT, shown=_SHOWN, page=_PAGE) + _ROWS
+_REBATE = _FOUND_ONE.format(live=LIVE_SQL, shown=_SHOWN) + _ROWS
 
 _BOOKINGS = """
 SELECT j.revision, b.booked_at, coalesce(j.booked_e8[array_position(j.payee, m.id)],

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from access.types import Actor
+from commissions.live import LIVE_SQL
 from commissions.models import JudgeBatch, Plan, PlanAssignment, PlanVersion
 from commissions.terms import Terms, parse_terms
 from core.money import Money
@@ -19,7 +20,7 @@ WHERE d.day = %(day)s GROUP BY p.currency ORDER BY p.currency
 """
 
 # Judged deals from a moment on, up to the IB's next recorded move, whose chain holds the IB.
-_JUDGED_SINCE = """
+_JUDGED_SINCE = f"""
 WITH RECURSIVE place AS (
     SELECT coalesce(max(active_to), 'infinity') AS ends FROM ib_iblink
     WHERE ib_id = %(ib_id)s AND active_from <= %(since)s AND (active_to IS NULL OR active_to > %(since)s)
@@ -30,12 +31,10 @@ WITH RECURSIVE place AS (
     SELECT l.ib_id FROM below b JOIN ib_iblink l
         ON l.parent_id = b.ib_id AND (l.active_to IS NULL OR l.active_to > %(since)s)
 ), mine AS (
-    SELECT coalesce(array_agg(id), '{}') AS ids FROM commissions_payee WHERE ib_id = %(ib_id)s
+    SELECT coalesce(array_agg(id), '{{}}') AS ids FROM commissions_payee WHERE ib_id = %(ib_id)s
 )
 SELECT count(*) FROM below b JOIN commissions_judgement j ON j.leaf_ib_id = b.ib_id, place, mine
-WHERE j.deal_at >= %(since)s AND j.deal_at < place.ends AND j.payee && mine.ids AND NOT EXISTS (
-    SELECT 1 FROM commissions_judgement later WHERE later.deal_id = j.deal_id AND later.revision > j.revision)
-"""
+WHERE j.deal_at >= %(since)s AND j.deal_at < place.ends AND j.payee && mine.ids AND {LIVE_SQL}"""  # noqa: S608 -- own text
 
 
 @dataclass(frozen=True, slots=True)

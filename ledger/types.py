@@ -1,11 +1,16 @@
 """What callers hand to the ledger and get back. Amounts are Decimal, positive; the side gives the direction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from ledger.enums import AccountKind, EntryKind, OwnerType, Side
+
+Int64s = npt.NDArray[np.int64]
 
 
 class AccountSpec(NamedTuple):
@@ -38,6 +43,25 @@ class EntrySpec(NamedTuple):
     description: str  # code of the sentence shown to people
     postings: tuple[PostingSpec, ...]
     params: Mapping[str, object] = {}  # fields of that sentence: texts and integers
+
+
+class Occasion(NamedTuple):
+    """What many entries have in common."""
+
+    kind: EntryKind
+    at: datetime
+    booked_at: datetime
+    description: str
+    params: Mapping[str, object]
+
+
+class Transfers(NamedTuple):
+    """Entries of two postings each, as columns. Keys are ASCII and each stands once; `units`: 1e-8, more than zero."""
+
+    keys: Sequence[str]
+    debited: Int64s  # ledger account ids
+    credited: Int64s
+    units: Int64s
 
 
 class HoldSpec(NamedTuple):

@@ -48,6 +48,17 @@ def fingerprint(head: str, postings: Sequence[tuple[int, str, int]], reverses_id
     return hashlib.sha256(f"{head},[{lines}],{reverses}]".encode()).digest()[:16]
 
 
+def transfer_fingerprints(
+    head: str, debited: Sequence[int], credited: Sequence[int], units: Sequence[int]
+) -> list[bytes]:
+    """Return what `fingerprint` gives for entries of a debit and a credit of one amount each."""
+    texts = (
+        f'{head},[[{debit},"D",{amount}],[{credit},"C",{amount}]],null]'
+        for debit, credit, amount in zip(debited, credited, units, strict=True)
+    )
+    return [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
+
+
 def compact_json(value: object) -> str:
     """Return JSON that is equal for equal values: keys sorted, no spaces."""
     return _encoder.encode(value)

@@ -100,7 +100,6 @@ def open_book(rows: Rows, *, known: Memory | None = None) -> Book:
     known = memory() if known is None else known
     if known.cells is None or known.chains is None or len(known.cells.cells) > MAX_CELLS:
         known.chains, known.cells = ChainTable(), CellTable()
-        known.payees_of_chain.clear()
     ids, _inverse = distinct(rows["account"])
     accounts = read_columns(
         _ACCOUNT_COLUMNS, "FROM trading_tradingaccount a WHERE a.id = ANY(%s) ORDER BY a.id", [array_text(ids)]

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from fractions import Fraction
+from itertools import chain as joined
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +14,12 @@ from commissions.distinct import distinct, distinct_with_first
 from commissions.judging.bases import Deals, measure_deals
 from commissions.judging.book import Book, days_of
 from commissions.judging.cells import CellKey, FlatCells, Formula, reason_bit
+from commissions.judging.chains import Chain
 from commissions.judging.columns import Rows
 from commissions.judging.exact import ExactResult, judge_rows
 from commissions.judging.judged import NOTHING_HELPS, Block, Judged, chosen
 from commissions.judging.openings import read_openings
-from commissions.judging.payees import PayeeKey, ensure_payees, payees_of_chain
+from commissions.judging.payees import PayeeKey, ensure_payees
 from commissions.judging.places import chains_of
 from commissions.judging.recovery import has_advances, recover
 from commissions.judging.weighing import has_tiers, weigh
@@ -52,8 +54,8 @@ def judge_trades(rows: Rows, book: Book, *, now: datetime, again: Collection[int
     recovering = None
     if has_advances(book.memory.versions):
         recovering = recover(one_by_one, scope.chain[~linear], exact, book, again=again)
-    _ensure(scope, book, now=now)
-    chains = _ChainColumns(scope.chain, book)
+    chains = _ChainColumns(scope.chain, book, now=now)
+    _ensure_clients(scope, chains.shares, book, now=now)
     waits = {int(root): r.wait for root, r in zip(scope.rows["root"][~linear], exact, strict=True) if r.wait}
     blocks = _blocks(scope, linear, measured, exact, chains, cells, book)
     waits |= dict.fromkeys(_impossible(blocks, scope.rows), NOTHING_HELPS)
@@ -243,35 +245,38 @@ def _has_lot_factor(rows: Rows, book: Book) -> Bools:
 
 
 class _ChainColumns:
-    """What each deal's chain says of it, as columns."""
+    """What each deal's chain says of it, as columns. Opens payees that are missing."""
 
-    def __init__(self, chain: Int64s, book: Book) -> None:
+    def __init__(self, chain: Int64s, book: Book, *, now: datetime) -> None:
         numbers, inverse = distinct(chain)
         met = [book.chains.chains[number] for number in numbers.tolist()]
-        self.levels = np.array([len(each.ib_ids) for each in met], dtype=np.int64)[inverse]
+        sizes = np.array([len(each.ib_ids) for each in met], dtype=np.int64)
+        self.levels = sizes[inverse]
         self.leaf = np.array([each.ib_ids[0] if each.ib_ids else 0 for each in met], dtype=np.int64)[inverse]
         self.shares = np.array([each.shape.shares_with_client for each in met], dtype=np.int64)[inverse]
-        sizes = np.array([len(each.ib_ids) for each in met], dtype=np.int64)
         self.offset = (np.cumsum(sizes) - sizes)[inverse]
-        payees = [payees_of_chain(book.memory, each) for each in met]
-        self.payee = np.array([payee for ids in payees for payee in ids], dtype=np.int32)
-        below = [ib_id for each in met for ib_id in (0, *each.ib_ids[:-1])[: len(each.ib_ids)]]
-        self.below = np.array(below, dtype=np.int64)  # per level the IB directly below, 0 at level 1
+        ibs = np.fromiter(joined.from_iterable(each.ib_ids for each in met), dtype=np.int64)
+        self.payee = _payees(ibs, met, book, now=now)
+        self.below = np.zeros(len(ibs), dtype=np.int64)  # per level the IB directly below, 0 at level 1
+        self.below[1:] = ibs[:-1]
+        self.below[(np.cumsum(sizes) - sizes)[sizes > 0]] = 0
 
 
-def _ensure(scope: _Scope, book: Book, *, now: datetime) -> None:
-    numbers = distinct(scope.chain)[0].tolist()
-    chains = book.chains.chains
-    met: set[tuple[int, str]] = set()
-    for number in numbers:
-        if number not in book.memory.payees_of_chain:
-            met.update(zip(chains[number].ib_ids, chains[number].shape.currencies, strict=True))
-    keys = {PayeeKey(ib_id, 0, currency) for ib_id, currency in met}
-    sharing = [number for number in numbers if chains[number].shape.shares_with_client]
-    if sharing:
-        accounts = np.unique(scope.rows["account"][np.isin(scope.chain, sharing)])
-        keys |= {_client_key(int(place), book) for place in book.place(accounts)}
-    ensure_payees(book.memory, keys, now=now)
+def _payees(ibs: Int64s, chains: list[Chain], book: Book, *, now: datetime) -> npt.NDArray[np.int32]:
+    """Return the payee of each of the chains' levels, laid out one behind the other."""
+    shapes = {each.shape.number: each.shape for each in chains}
+    codes = sorted({code for shape in shapes.values() for code in shape.currencies})
+    places = {number: [codes.index(code) for code in shape.currencies] for number, shape in shapes.items()}
+    code = np.fromiter(joined.from_iterable(places[each.shape.number] for each in chains), dtype=np.int64)
+    keys, level = distinct(ibs * len(codes) + code)
+    met = [PayeeKey(key // len(codes), 0, codes[key % len(codes)]) for key in keys.tolist()]
+    ensure_payees(book.memory, met, now=now)
+    return np.array([book.memory.payees[key] for key in met], dtype=np.int32)[level]
+
+
+def _ensure_clients(scope: _Scope, shares: Int64s, book: Book, *, now: datetime) -> None:
+    accounts = distinct(scope.rows["account"][shares > 0])[0]
+    ensure_payees(book.memory, {_client_key(int(place), book) for place in book.place(accounts)}, now=now)
 
 
 def _client_key(place: int, book: Book) -> PayeeKey:

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from commissions.judging.columns import MISSING, Column, Rows, array_text, read_columns
+from commissions.judging.judged import chosen
 from trading.deposits import IS_DEPOSIT_SQL
-from trading.queries import LIVE_SQL
+from trading.queries import LIVE_SQL, NEWEST_SQL
 
 Int64s = npt.NDArray[np.int64]
 
@@ -37,12 +38,9 @@ _FACTS = (
     Column("commission_e8", "d.commission_e8"),
     Column("at_us", "d.deal_at", "timestamptz"),
 )
-_OF_POSITIONS = tuple(
-    column
-    for column in _FACTS
-    if column.name
-    in ("account", "position", "at_us", "ticket", "leg", "entry", "volume_e8", "commission_e8", "bid_e8", "ask_e8")
-)
+_SERVER = Column("server", "d.server_id")
+_OPENING = ("account", "position", "at_us", "ticket", "leg", "revision", "entry", "volume_e8", "commission_e8")
+_OF_POSITIONS = (_SERVER, *(column for column in _FACTS if column.name in (*_OPENING, "bid_e8", "ask_e8")))
 ROOT = Column(
     "root",
     "CASE WHEN d.revision = 0 THEN d.id ELSE (SELECT r.id FROM trading_deal r WHERE r.server_id = d.server_id "
@@ -50,8 +48,7 @@ ROOT = Column(
 )
 COLUMNS = (*_FACTS, ROOT)
 _LIVE = LIVE_SQL.format(alias="d")
-_NEWEST = """NOT EXISTS (SELECT 1 FROM trading_deal later WHERE later.server_id = d.server_id
-    AND later.ticket = d.ticket AND later.leg = d.leg AND later.revision > d.revision)"""
+_NEWEST = NEWEST_SQL.format(alias="d")
 
 
 def read_new(*, server_id: int, after_id: int, limit: int) -> Rows:
@@ -69,15 +66,17 @@ def read_newest(roots: Collection[int]) -> Rows:
 
 
 # Position by position, by index: OFFSET 0 keeps the planner from its own ideas, which rest on what it believes about
-# how many deals a position has and how many were ever revised. "Above 0" asks among those few alone (deal_revised).
+# how many deals a position has.
 OF_WANTED = """FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (account_id, position) CROSS JOIN LATERAL (
     SELECT * FROM trading_deal p WHERE p.account_id = wanted.account_id AND p.position = wanted.position
     AND p.action IN (0, 1){live} OFFSET 0) d"""
-_LIVE_OF_WANTED = OF_WANTED.format(
-    live=""" AND NOT p.deleted AND NOT EXISTS (
-        SELECT 1 FROM trading_deal later WHERE later.server_id = p.server_id AND later.ticket = p.ticket
-        AND later.leg = p.leg AND later.revision > p.revision AND later.revision > 0 OFFSET 0)"""
-)
+_LIVE_OF_WANTED = OF_WANTED.format(live=f" AND {LIVE_SQL.format(alias='p')}")
+
+
+_ANY_OF_WANTED = OF_WANTED.format(live=" AND NOT p.deleted")
+_KEY = ["server", "ticket", "leg", "revision"]
+_REVISION = (_SERVER, *(column for column in _FACTS if column.name in _KEY))
+MANY = 5_000  # positions from which it pays to read all deals that were ever revised
 
 
 def read_positions(pairs: Sequence[tuple[int, int]]) -> Rows:
@@ -88,8 +87,30 @@ def read_positions(pairs: Sequence[tuple[int, int]]) -> Rows:
 
 
 def read_position_columns(accounts: Int64s, positions: Int64s) -> Rows:
-    """Return all live trades of the positions, each named once with its account, with what openings are asked for."""
-    return read_columns(_OF_POSITIONS, _LIVE_OF_WANTED, [array_text(accounts), array_text(positions)])
+    """Return all live trades of the positions, each named once with its account, with what openings are asked for.
+
+    For many positions the revised deals are read at once, instead of asking about each deal: hardly any is revised."""
+    wanted = [array_text(accounts), array_text(positions)]
+    if len(accounts) < MANY:
+        return read_columns(_OF_POSITIONS, _LIVE_OF_WANTED, wanted)
+    rows = read_columns(_OF_POSITIONS, _ANY_OF_WANTED, wanted)
+    return chosen(rows, ~_outdated(rows)) if len(rows) else rows
+
+
+def _outdated(rows: Rows) -> npt.NDArray[np.bool_]:
+    """Return which deals have a later revision."""
+    tickets = [int(rows["ticket"].min()), int(rows["ticket"].max())]
+    revised = read_columns(
+        _REVISION, "FROM trading_deal d WHERE d.revision > 0 AND d.ticket BETWEEN %s AND %s", tickets
+    )
+    newest: dict[tuple[int, ...], int] = {}
+    for *deal, revision in revised[_KEY].tolist():
+        newest[*deal,] = max(revision, newest.get((*deal,), 0))
+    outdated = np.isin(rows["ticket"], revised["ticket"])
+    for place in np.flatnonzero(outdated).tolist():
+        *deal, revision = rows[_KEY][place].tolist()
+        outdated[place] = revision < newest.get((*deal,), 0)
+    return outdated
 
 
 def read_revisions(roots: Collection[int]) -> Rows:

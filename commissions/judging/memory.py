@@ -27,7 +27,6 @@ class Memory:
     chains: "ChainTable | None" = None
     cells: "CellTable | None" = None
     accounts: dict[int, tuple[int, str]] = field(default_factory=dict)
-    payees_of_chain: dict[int, tuple[int, ...]] = field(default_factory=dict)
     snapshot: "NetworkSnapshot | None" = None
     snapshot_version: int = -1
     latest: "NetworkSnapshot | None" = None  # whatever clients it holds: later ones take its IBs over

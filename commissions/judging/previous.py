@@ -12,6 +12,7 @@ from commissions.distinct import distinct
 from commissions.judging.columns import Column, Rows, array_text, read_columns
 from commissions.judging.judged import Judged, counts
 from commissions.judging.rollup import Contributions, join, pack
+from commissions.live import LIVE_SQL
 from commissions.models import Payee
 
 Int64s = npt.NDArray[np.int64]
@@ -85,10 +86,9 @@ _STORED = (
     Column("rate_row", "coalesce(l.rate_row, 0)", "integer"),
     Column("amount_e8", "coalesce(l.amount_e8, 0)"),
 )
-_STORED_FROM = """FROM commissions_judgement j LEFT JOIN LATERAL unnest(j.payee, j.verdict, j.rate_row, j.amount_e8)
+_STORED_FROM = f"""FROM commissions_judgement j LEFT JOIN LATERAL unnest(j.payee, j.verdict, j.rate_row, j.amount_e8)
         WITH ORDINALITY AS l (payee, verdict, rate_row, amount_e8, line) ON true
-    WHERE j.deal_id = ANY(%s::bigint[]) AND NOT EXISTS (
-        SELECT 1 FROM commissions_judgement later WHERE later.deal_id = j.deal_id AND later.revision > j.revision)
+    WHERE j.deal_id = ANY(%s::bigint[]) AND {LIVE_SQL}
     ORDER BY j.deal_id, l.line"""
 
 

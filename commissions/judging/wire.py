@@ -7,15 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from core.copying import EPOCH_US
+from core.packing import NUMERIC_BYTES, numerics
 
 Int64s = npt.NDArray[np.int64]
 PG_EPOCH_DAYS = 10_957
 _PIECE = 1 << 18  # bytes
 _INT2, _INT4, _INT8 = 21, 23, 20  # PostgreSQL's type numbers
 _SIZES = {"int2": (">i2", 2, _INT2), "int4": (">i4", 4, _INT4), "int8": (">i8", 8, _INT8)}
-_WHOLE = {"uuid": ("V16", 16), "numeric": ("V18", 18)}  # sent as raw bytes
-_GROUPS = 5  # of four decimal digits: three before the point hold every bigint of 1e-8, two follow it
-_NEGATIVE = 0x4000
+_WHOLE = {"uuid": ("V16", 16), "numeric": (f"V{NUMERIC_BYTES}", NUMERIC_BYTES)}  # sent as raw bytes
 
 
 class Field(NamedTuple):
@@ -51,7 +50,7 @@ def _part(field: Field, column: npt.NDArray[Any], rows: slice) -> npt.NDArray[An
     if column.ndim == 0:
         return column
     if field.kind == "numeric":
-        return _numerics(column[rows])
+        return numerics(column[rows])
     return column[rows] if field.length is None else _elements(field, column[rows])
 
 
@@ -107,21 +106,6 @@ def _elements(field: Field, matrix: Any) -> npt.NDArray[np.void]:
         words[..., 1:] = values.view(np.int32).reshape(*values.shape, 2)[..., ::-1]
     raw = np.ascontiguousarray(words).byteswap(inplace=True)
     return raw.reshape(len(values), -1).view(f"V{values.shape[1] * (4 + width)}")[:, 0]
-
-
-def _numerics(units: Int64s) -> npt.NDArray[np.void]:
-    """Return integers of 1e-8 as PostgreSQL receives a numeric: count of digit groups, weight, sign, scale, groups.
-
-    All have the same groups; the server drops those that are zero. Source: numeric_recv."""
-    words = np.empty((len(units), 4 + _GROUPS), dtype=">i2")
-    words[:, 0], words[:, 1], words[:, 3] = _GROUPS, _GROUPS - 3, 8
-    words[:, 2] = np.where(units < 0, _NEGATIVE, 0)
-    rest = np.abs(units)
-    for place in range(3 + _GROUPS, 3, -1):
-        higher = rest // 10_000
-        words[:, place] = rest - higher * 10_000
-        rest = higher
-    return words.view("V18")[:, 0]
 
 
 def pg_time(at_us: Int64s) -> Int64s:

@@ -9,9 +9,9 @@ from commissions.calculation import Verdict
 from commissions.proof.enums import Rule
 from commissions.proof.types import MOST_LETTERS, MOST_OF_A_RULE, Finding
 from commissions.settlement.verify import figure
+from trading.queries import NEWEST_SQL
 
-_NEWEST = """NOT EXISTS (SELECT 1 FROM trading_deal n WHERE n.server_id = d.server_id AND n.ticket = d.ticket
-    AND n.leg = d.leg AND n.revision > d.revision)"""
+_NEWEST = NEWEST_SQL.format(alias="d")
 _ROOT = "r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0"
 _LIVE_JUDGEMENT = """JOIN LATERAL (SELECT * FROM commissions_judgement j WHERE j.deal_id = r.id
     ORDER BY revision DESC LIMIT 1) j ON true"""

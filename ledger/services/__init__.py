@@ -3,6 +3,7 @@
 from ledger.services.accounts import ensure_accounts
 from ledger.services.entries import post_entries, post_entry, reverse_entry
 from ledger.services.holds import capture_hold, hold_funds, lock_balances, release_hold
+from ledger.services.transfers import post_transfers
 
 __all__ = [
     "capture_hold",
@@ -11,6 +12,7 @@ __all__ = [
     "lock_balances",
     "post_entries",
     "post_entry",
+    "post_transfers",
     "release_hold",
     "reverse_entry",
 ]

@@ -31,7 +31,9 @@ ENTRY_COLUMNS = (
     "actor_label", "actor_user_id",
 )  # fmt: skip
 POSTING_COLUMNS = ("entry_id", "line", "ledger_account_id", "side", "amount")
-RESERVE = "SELECT nextval(pg_get_serial_sequence('ledger_journalentry', 'id')) FROM generate_series(1, %s)"
+# The inner SELECT looks the sequence up once, not for every number.
+RESERVE = """SELECT nextval((SELECT pg_get_serial_sequence('ledger_journalentry', 'id'))::regclass)
+    FROM generate_series(1, %s)"""
 INSERT_ONE = """
 WITH entry AS (
   INSERT INTO ledger_journalentry (id, idempotency_key, request_hash, kind, at, booked_at, description, params,
@@ -158,7 +160,7 @@ def reverse_entry(*, entry: JournalEntry, reason: str, actor: Actor, now: dateti
 
 def reserve_entry_id() -> int:
     """Take one id that a journal entry will have; an id that is never used does no harm."""
-    return _reserve(1)[0]
+    return reserve_entry_ids(1)[0]
 
 
 def post_with_id(*, entry: EntrySpec, entry_id: int, actor: Actor, now: datetime) -> Posted:
@@ -238,7 +240,7 @@ def _post_one(request: _Request, *, entry_id: int | None, actor: Actor, now: dat
 
 def _copy(requests: Sequence[_Request], occasions: _Occasions, *, actor: Actor) -> dict[str, int]:
     """Write new entries and their postings, sorted by key so that rivals wait for each other in one direction."""
-    ids = _reserve(len(requests))
+    ids = reserve_entry_ids(len(requests))
     behind = copying.int8(None) + copying.text(actor.label) + copying.int8(actor.user_id)
     entries: list[bytes] = []
     postings: list[bytes] = []
@@ -255,7 +257,8 @@ def _copy(requests: Sequence[_Request], occasions: _Occasions, *, actor: Actor) 
     return {request.spec.idempotency_key: entry_id for request, entry_id in zip(requests, ids, strict=True)}
 
 
-def _reserve(count: int) -> list[int]:
+def reserve_entry_ids(count: int) -> list[int]:
+    """Take ids that journal entries will have; those that are never used do no harm. For the ledger's own services."""
     with connection.cursor() as cursor:
         cursor.execute(RESERVE, [count])
         return [entry_id for (entry_id,) in cursor.fetchall()]
