@@ -3,7 +3,7 @@
 Exact: integers in int64 where a bound rules out overflow, Python integers elsewhere. A deal that lacks something, or
 whose numbers fit nowhere, is left to the exact path. Source: the scenario specification, "rates rows"."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import NamedTuple, Self
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from commissions.distinct import distinct
 from commissions.judging.cells import Formula
-from commissions.judging.columns import MISSING, Rows
+from commissions.judging.columns import MISSING
 from commissions.judging.openings import Openings
 from commissions.judging.rates import Rates
 from commissions.resolve import Conversion, Kind, Measure
@@ -26,10 +26,16 @@ _SAFE = 2**62 - 1
 _DIGITS = 18  # 10^18 is the largest power of ten below 2^62
 
 
+MEASURED = (
+    "volume_e8", "price_e8", "contract_size_e8", "digits", "bid_e8", "ask_e8", "profit_e8", "swap_e8", "commission_e8",
+    "at_us",
+)  # fmt: skip
+
+
 class Deals(NamedTuple):
     """The deals of one formula, with what belongs to them: their openings, and which of the lot factors each takes."""
 
-    rows: Rows
+    rows: Mapping[str, Int64s]  # the columns named in MEASURED
     openings: Openings
     factor: Int64s
     lot_factors: list[Fraction]
@@ -152,7 +158,7 @@ def _lot_factors(measure: Measure, deals: Deals) -> tuple[Int64s, list[Fraction]
     """Return which lot factor each deal is multiplied by, and the factors; money has none."""
     if measure.kind in _BY_LOTS:
         return deals.factor, deals.lot_factors
-    return np.zeros(len(deals.rows), dtype=np.int64), [Fraction(1)]
+    return np.zeros(len(deals.factor), dtype=np.int64), [Fraction(1)]
 
 
 def _converted(

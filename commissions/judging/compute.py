@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from commissions.calculation import PartKind, Verdict
 from commissions.distinct import distinct, distinct_with_first
-from commissions.judging.bases import Deals, measure_deals
+from commissions.judging.bases import MEASURED, Deals, measure_deals
 from commissions.judging.book import Book, days_of
 from commissions.judging.cells import CellKey, FlatCells, Formula, reason_bit
 from commissions.judging.chains import Chain
@@ -204,8 +204,11 @@ def _measured(scope: _Scope, cells: FlatCells, book: Book) -> tuple[Bools, Measu
     openings = read_openings(rows, linear & (rows["entry"] != IN) & (asks | (hold > 0)))
     linear &= (hold == 0) | (openings.simple & (rows["at_us"] - openings.at_us >= hold))
     measured = Measured(*(np.full(len(rows), value, dtype=np.int64) for value in (0, 1, 1)))
+    columns = {name: np.ascontiguousarray(rows[name]) for name in MEASURED}
+    factor, factors = _lot_factors(rows, book)
     for formula, mine in _by_formula(rows, np.where(linear, number, -1), book):
-        deals = Deals(rows[mine], openings.of(mine), *_lot_factors(rows[mine], book))
+        facts = {name: column[mine] for name, column in columns.items()}
+        deals = Deals(facts, openings.of(mine), factor[mine], factors)
         found, known = measure_deals(formula, deals, book.rates)
         linear[mine[~known]] = False
         for column, values in zip(measured, found, strict=True):

@@ -1,6 +1,5 @@
 """Plan versions and assignments for judging, with the terms parsed once per version."""
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -47,9 +46,8 @@ class Plans:
         """Return the version that the IB is paid by at a moment."""
         for start, end, plan_id in self.assignments.get(ib_id, ()):
             if start <= at_us < end:
-                versions = self.by_plan.get(plan_id, [])
-                index = bisect_right(versions, at_us, key=lambda version: version.effective_us)
-                return versions[index - 1] if index else None
+                versions = reversed(self.by_plan.get(plan_id, []))
+                return next((version for version in versions if version.effective_us <= at_us), None)
         return None
 
     def cuts(self, ib_id: int) -> set[int]:

@@ -13,7 +13,6 @@ from commissions.judging.columns import Column, Rows, array_text, read_columns
 from commissions.judging.judged import Judged, counts
 from commissions.judging.rollup import Contributions, join, pack
 from commissions.live import LIVE_SQL
-from commissions.models import Payee
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -69,6 +68,7 @@ class Revisions:
 
 _SAID = ("deal_revision", "levels", "account", "leaf", "at_us", "lots_e8", "symbol_group", "day")
 # The hash of the direct IB's terms is not compared: the rate row of its line names its version.
+_IB_OF_PAYEE = (Column("ib", "coalesce(p.ib_id, 0)"),)
 _STORED = (
     Column("deal", "j.deal_id"),
     Column("revision", "j.revision", "smallint"),
@@ -195,9 +195,8 @@ def _differences(before: Lines, after: Lines) -> tuple[Lines, Int64s]:
 def contributions_of_revisions(revisions: Revisions) -> Contributions:
     """Return what the changes add to the days of payees: what stands now less what stood, each on its own day."""
     payees = distinct(np.concatenate([revisions.before.lines.payee, revisions.after.lines.payee]))[0]
-    rows = Payee.objects.filter(pk__in=payees.tolist()).values_list("pk", "ib_id")
-    ib_of = {pk: ib_id or 0 for pk, ib_id in rows}
-    ibs = np.array([ib_of[payee] for payee in payees.tolist()], dtype=np.int64)
+    tail = "FROM commissions_payee p WHERE p.id = ANY(%s) ORDER BY p.id"
+    ibs = read_columns(_IB_OF_PAYEE, tail, [array_text(payees)])["ib"]
     both = ((revisions.before, -1), (revisions.after, 1))
     return join([_contributed(standings, payees, ibs, sign) for standings, sign in both])
 

@@ -11,11 +11,11 @@ from django.db import connection
 
 from access.types import Actor
 from commissions.distinct import distinct
+from commissions.judging.columns import array_text
 from commissions.judging.judged import Block, Judged
 from commissions.judging.previous import Revisions, hash_columns
 from commissions.judging.rollup import Contributions, sum_by
 from commissions.judging.wire import Field, pack_rows, pg_date, pg_time
-from commissions.models import Payee
 from commissions.settlement.days import AccountingDays
 from core.copying import HEADER, TRAILER
 from ledger.enums import AccountKind, EntryKind
@@ -112,6 +112,7 @@ def copy_judgements(parts: Iterator[bytes]) -> None:
     _copy(_COPY_JUDGEMENTS, parts)
 
 
+_ACCOUNTS = "SELECT id, ledger_account_id, currency FROM commissions_payee WHERE id = ANY(%s::bigint[])"
 _DAY_FIELDS = (
     ("payee_id", "int4"), ("day", "int4"), ("statement_day", "int4"), ("symbol_group_id", "int4"),
     ("via_ib_id", "int8"), ("via_account_id", "int8"), ("deals", "int4"), ("amount", "numeric"), ("lots", "numeric"),
@@ -173,7 +174,7 @@ def _all_new(days: Contributions) -> bool:
         return False
     first, last = (_EPOCH_DAY + timedelta(days=int(day)) for day in (days.day.min(), days.day.max()))
     with connection.cursor() as cursor:
-        cursor.execute(_ANY_THERE, [np.unique(days.payee).tolist(), first, last])
+        cursor.execute(_ANY_THERE, [array_text(distinct(days.payee)[0]), first, last])
         (there,) = cursor.fetchone()
     return not there
 
@@ -213,8 +214,11 @@ def post_to_ledger(
 
 def _accounts_of(payees: Collection[int]) -> dict[int, tuple[int, str]]:
     """Return {payee id: (ledger account id, currency)}."""
-    rows = Payee.objects.filter(pk__in=list(payees)).values_list("pk", "ledger_account_id", "currency")
-    return {pk: (account, currency) for pk, account, currency in rows}
+    if not payees:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCOUNTS, [array_text(np.array(list(payees), dtype=np.int64))])
+        return {pk: (account, currency) for pk, account, currency in cursor.fetchall()}
 
 
 class _Chunks:
