@@ -4,13 +4,10 @@ An evaluation is one transaction that applies nothing; each change is a transact
 repaired by the next walk, and one IB that cannot be changed does not stop the others."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
-
-from django.db import connection
 
 from access.types import Actor
 from commissions.levels.changes import apply_change
@@ -18,7 +15,8 @@ from commissions.levels.errors import AlreadyDecided, AlreadyEvaluated
 from commissions.levels.evaluation import evaluate_period, is_complete, measure_progress, next_duty
 from commissions.levels.models import Ladder, LevelProgress, LevelResult
 from commissions.levels.queries import open_automatic
-from tenancy.context import current_broker, current_schema
+from crm.flows.alone import alone_at
+from tenancy.context import current_broker
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +38,7 @@ class LevelWalk:
 def walk(*, clock: Callable[[], datetime]) -> LevelWalk:
     """Bring every ladder up to date: in order of periods, and never two walks of a broker at once."""
     done = LevelWalk()
-    with _the_only_walk() as alone:
+    with alone_at("levels") as alone:  # a courtesy: unique rows are what protects
         if not alone:
             return done
         started = clock()
@@ -100,18 +98,3 @@ def _end_of(row: LevelProgress) -> datetime:
     """Return when the period ends that the row is about."""
     zone = ZoneInfo(current_broker().settlement_zone)
     return datetime.combine(row.end_date, time(), zone)
-
-
-@contextmanager
-def _the_only_walk() -> Iterator[bool]:
-    """Yield whether no other process walks this broker's levels now. A courtesy: unique rows are what protects."""
-    key = f"{current_schema()}:levels"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [key])
-        (got,) = cursor.fetchone()
-    try:
-        yield bool(got)
-    finally:
-        if got:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [key])
