@@ -3,7 +3,7 @@
 Every column is an integer that is never null, so that all rows have one width. Source: PostgreSQL manual, COPY,
 "Binary Format"."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -27,9 +27,10 @@ class Column(NamedTuple):
     kind: str = "bigint"
 
 
-def array_text(values: npt.NDArray[np.int64]) -> str:
+def array_text(values: npt.NDArray[np.int64] | Iterable[int]) -> str:
     """Return integers as PostgreSQL writes an array: one parameter, where a list would be quoted number by number."""
-    return f"{{{','.join(map(str, values.tolist()))}}}"
+    numbers = values.tolist() if isinstance(values, np.ndarray) else values
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def wire_dtype(columns: Sequence[Column]) -> np.dtype[np.void]:

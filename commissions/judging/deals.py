@@ -71,8 +71,6 @@ OF_WANTED = """FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (account_id, po
     SELECT * FROM trading_deal p WHERE p.account_id = wanted.account_id AND p.position = wanted.position
     AND p.action IN (0, 1){live} OFFSET 0) d"""
 _LIVE_OF_WANTED = OF_WANTED.format(live=f" AND {LIVE_SQL.format(alias='p')}")
-
-
 _ANY_OF_WANTED = OF_WANTED.format(live=" AND NOT p.deleted")
 _KEY = ["server", "ticket", "leg", "revision"]
 _REVISION = (_SERVER, *(column for column in _FACTS if column.name in _KEY))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from commissions.enums import PayeeKind
+from commissions.judging.columns import array_text
 from commissions.judging.memory import Memory
 from commissions.models import Payee
 from ledger.enums import AccountKind, OwnerType
@@ -67,7 +68,7 @@ def _remember(memory: Memory, keys: list[PayeeKey]) -> None:
     with connection.cursor() as cursor:
         for of, ids in (("ib_id", {key.ib_id for key in keys}), ("client_id", {key.client_id for key in keys})):
             if ids := ids - {0}:
-                cursor.execute(_KNOWN.format(of=of), [f"{{{','.join(map(str, ids))}}}"])
+                cursor.execute(_KNOWN.format(of=of), [array_text(ids)])
                 for pk, ib_id, client_id, currency, account in cursor.fetchall():
                     key = PayeeKey(ib_id, client_id, currency)
                     if key in wanted:

@@ -94,7 +94,7 @@ _STORED_FROM = f"""FROM commissions_judgement j LEFT JOIN LATERAL unnest(j.payee
 
 def stored_standings(deal_ids: Collection[int]) -> Standings:
     """Return the live judgement of each deal that has one. One statement, so that a rival is never seen by half."""
-    rows = read_columns(_STORED, _STORED_FROM, [array_text(np.array(sorted(deal_ids), dtype=np.int64))])
+    rows = read_columns(_STORED, _STORED_FROM, [array_text(sorted(deal_ids))])
     begins = np.diff(rows["deal"], prepend=-1) != 0
     no_chain = np.full(int(begins.sum()), NO_CHAIN, dtype=np.int64)
     heads = Heads(*[*(rows[name][begins] for name in Heads._fields[:-1]), no_chain])

@@ -217,7 +217,7 @@ def _accounts_of(payees: Collection[int]) -> dict[int, tuple[int, str]]:
     if not payees:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_ACCOUNTS, [array_text(np.array(list(payees), dtype=np.int64))])
+        cursor.execute(_ACCOUNTS, [array_text(payees)])
         return {pk: (account, currency) for pk, account, currency in cursor.fetchall()}
 
 
