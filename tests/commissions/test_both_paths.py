@@ -10,7 +10,7 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commissions.judging import compute, exact
+from commissions.judging import compute, deals, exact
 from commissions.judging.book import open_book
 from commissions.judging.deals import is_trade, read_new
 from crm.scenarios.documents import Document
@@ -19,6 +19,7 @@ from crm.scenarios.world import World, build_world
 from tenancy.models import Broker
 from tests.commissions.random_documents import BEGINNING, random_document
 from trading.services import publish_fx_rate
+from trading.types import DealKey
 
 pytestmark = pytest.mark.integration
 BASES: list[dict[str, Any]] = [
@@ -110,6 +111,29 @@ def test_columns_pay_what_the_calculation_pays(broker: Broker) -> None:
         total, fast = total + deals, fast + taken
 
     assert fast * 3 > total
+
+
+def test_deals_of_many_positions_are_read_as_those_of_few(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Edited once and twice, moved to another position, and deleted: what stands is the same."""
+    document = alike(Random(3))
+    world = store(document)
+    once, twice, moved, gone, other = document["deals"][:5]
+    later = BEGINNING + timedelta(days=400)
+    for edited in ({**once, "lots": "0.77"}, {**twice, "lots": "0.78"}, {**moved, "position": other["position"]}):
+        _record(world, [deal_row(world, edited)], later)
+    _record(world, [deal_row(world, {**twice, "lots": "0.79"})], later)
+    _record(world, [], later, [DealKey(gone["ticket"], 0)])
+    rows = read_new(server_id=world.server.pk, after_id=0, limit=10_000)
+    rows = rows[is_trade(rows) & (rows["position"] != 0)]
+    wanted = np.unique(np.stack([rows["account"], rows["position"]], axis=1), axis=0).T
+
+    few = deals.read_position_columns(*wanted)
+    monkeypatch.setattr(deals, "MANY", 0)
+    many = deals.read_position_columns(*wanted)
+
+    assert sorted(many.tolist()) == sorted(few.tolist())
+    assert sorted(many["ticket"].tolist()) == sorted(deal["ticket"] for deal in document["deals"] if deal is not gone)
+    assert sorted(many["revision"].tolist())[-3:] == [1, 1, 2]
 
 
 @pytest.mark.soak
