@@ -1,15 +1,13 @@
 """A broker with one MT server behind the real wire, shared by a module; each test has accounts of its own."""
 
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, connections
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -20,6 +18,7 @@ from mt4bridge.gateways import close_gateways, open_gateway
 from mt4bridge.models import MtServer
 from tests.conftest import _use_database, get_broker
 from tests.databases import cloned_database
+from tests.killing import dies_in_a_child, statements_of
 from tests.mt4bridge.conftest import Simulator
 from tests.trading.factories import make_client
 from tests.trading.operations.conftest import SYSTEM, fill_wallet
@@ -122,32 +121,7 @@ class Desk:
 
     def turn_killed(self, dies_at: int) -> bool:
         """Turn a round in a child that is killed before its statement `dies_at`; return whether it was."""
-        connections.close_all()
-        close_gateways()
-        child = os.fork()
-        if child == 0:
-            self.enter()
-            statements_of(self.turn, dies_at)
-            os._exit(0)
-        _pid, status = os.waitpid(child, 0)
-        self.enter()
-        return os.WIFSIGNALED(status)
-
-
-def statements_of(work: Callable[[], None], dies_at: int | None = None) -> int:
-    """Run work; return how many statements it took. Before statement `dies_at` the process is killed."""
-    count = 0
-
-    def watch(execute: Callable[..., Any], *call: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count == dies_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return execute(*call)
-
-    with connection.execute_wrapper(watch):
-        work()
-    return count
+        return dies_in_a_child(lambda: statements_of(self.turn, dies_at), enter=self.enter)
 
 
 @contextmanager

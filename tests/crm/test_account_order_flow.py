@@ -16,7 +16,8 @@ from crm.flows import agent_flow
 from ib.services import create_ib, move_client
 from mt4bridge.gateways import open_gateway
 from mt4bridge.types import PasswordKind
-from tests.crm.mt_desk import BREAK, Desk, S, open_desk, statements_of
+from tests.crm.mt_desk import BREAK, Desk, S, open_desk
+from tests.killing import statements_of
 from tests.mt4bridge.conftest import Simulator, simulators
 from tests.trading.factories import make_client
 from tests.trading.operations.conftest import SYSTEM

@@ -1,7 +1,5 @@
 """The walker dies at each single statement in turn; the next walk always ends in the undisturbed state."""
 
-import os
-import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,6 +21,7 @@ from tests.conftest import _use_database, get_broker
 from tests.crm.end_state import read_end_state
 from tests.crm.world import run_simulator
 from tests.databases import admin_url, cloned_database
+from tests.killing import dies_in_a_child, statements_of
 
 pytestmark = pytest.mark.e2e
 HEADER = (
@@ -75,32 +74,13 @@ def use(name: str) -> None:
 
 def walk_and_count(dies_at: int | None = None) -> int:
     """Walk in this process; return how many statements it took. Before statement `dies_at` the process is killed."""
-    count = 0
-
-    def watch(execute: Callable[..., Any], *call: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count == dies_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return execute(*call)
-
     server = MtServer.objects.get()
-    with connection.execute_wrapper(watch):
-        deal_flow.walk(server=server, gateway=open_gateway(server), now=NOW)
-    return count
+    return statements_of(lambda: deal_flow.walk(server=server, gateway=open_gateway(server), now=NOW), dies_at)
 
 
 def walk_in_a_child(name: str, dies_at: int) -> bool:
     """Fork, walk there, die at the statement; return whether it died."""
-    connections.close_all()
-    close_gateways()
-    child = os.fork()
-    if child == 0:
-        use(name)
-        walk_and_count(dies_at)
-        os._exit(0)
-    _pid, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
+    return dies_in_a_child(lambda: walk_and_count(dies_at), enter=lambda: use(name))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from ledger.enums import AccountKind, OwnerType
 from ledger.types import AccountSpec
 from ledger.verify import verify_ledger
 from mt4bridge.errors import NotEnoughMoney
-from tests.crm.mt_desk import BREAK, Desk, S, open_desk, statements_of
+from tests.crm.mt_desk import BREAK, Desk, S, open_desk
+from tests.killing import statements_of
 from tests.mt4bridge.conftest import Simulator, simulators
 from tests.trading.operations.conftest import money_of, wallet_of
 from trading.cursor import get_cursor

@@ -1,20 +1,16 @@
 """The list of a server's accounts is taken over in steps: fast, and whole after any death and any meeting of two."""
 
-import os
-import signal
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import partial
 
 import pytest
-from django.db import connection, connections
 
 from mt4bridge.models import MtServer
 from mt4bridge.types import UserRow
-from tenancy.context import current_broker
 from tenancy.models import Broker
+from tests.killing import dies_in_a_child, statements_of
 from tests.ledger.test_concurrency import together
 from tests.trading.factories import BEGINNING, make_account, make_client, make_mt_group, make_server
 from trading.models import TradingAccount
@@ -125,35 +121,6 @@ def test_two_readings_at_once_double_nothing(
     assert TradingAccount.objects.filter(mt_group=cent).count() == len(logins[::8])
 
 
-def watched(work: Callable[[], object], dies_at: int | None = None) -> int:
-    """Do the work in this process; return how many statements it took. It is killed before statement `dies_at`."""
-    count = 0
-
-    def watch(execute: Callable[..., Any], *call: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count == dies_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return execute(*call)
-
-    with connection.execute_wrapper(watch):
-        work()
-    return count
-
-
-def dies(work: Callable[[], object], dies_at: int) -> bool:
-    """Do the work in a child that is killed before one of its statements; return whether it was."""
-    broker = current_broker()
-    connections.close_all()
-    child = os.fork()
-    if child == 0:
-        connection.set_tenant(broker)
-        watched(work, dies_at)
-        os._exit(0)
-    connection.set_tenant(broker)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
 @pytest.mark.integration
 @pytest.mark.parametrize("is_first", [True, False], ids=["first list", "later list"])
 def test_a_reading_that_is_killed_is_finished_by_the_next(
@@ -169,7 +136,7 @@ def test_a_reading_that_is_killed_is_finished_by_the_next(
         sync_accounts(server_id=server.pk, rows=rows, now=NOW)
 
     deaths = 0
-    while dies(read, 5 + 2 * deaths):
+    while dies_in_a_child(partial(statements_of, read, 5 + 2 * deaths)):
         deaths += 1
         there = ServerAccount.objects.count()
         assert (ServerSync.objects.filter(accounts_at__isnull=False).exists(), there > 10) == (not is_first, False)

@@ -1,14 +1,11 @@
 """A round of settlement in steps comes to what one round comes to, whatever dies and whoever comes second."""
 
-import os
-import signal
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection, connections
 
 from commissions.settlement import making
 from commissions.settlement.cuts import make_due_cuts
@@ -20,9 +17,9 @@ from commissions.settlement.progress import note_stated, stated_until
 from commissions.settlement.round import settle_round
 from commissions.settlement.terms import set_terms
 from commissions.settlement.verify import verify_settlement
-from tenancy.context import current_broker
 from tenancy.models import Broker
 from tests.commissions.settlement.factories import ACTOR, Book, closing, make_book, utc
+from tests.killing import dies_in_a_child, statements_of
 from tests.ledger.test_concurrency import together
 
 MONTHS = ("2026-01-05", "2026-02-05", "2026-03-05")
@@ -129,34 +126,15 @@ def test_real_time_goes_on_with_the_next_and_never_before_a_missing_statement(br
     assert verify_settlement() == []
 
 
-def killed(work: Callable[[], object], before: int) -> bool:
-    """Do the work in a child that is killed before one of its statements; return whether it was."""
-    broker = current_broker()
-    connections.close_all()
-    child = os.fork()
-    if child == 0:
-        connection.set_tenant(broker)
-        count = 0
-
-        def watch(execute: Callable[..., Any], *call: Any) -> Any:
-            nonlocal count
-            count += 1
-            if count == before:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return execute(*call)
-
-        with connection.execute_wrapper(watch):
-            work()
-        os._exit(0)
-    connection.set_tenant(broker)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
 @pytest.mark.integration
 def test_a_settlement_that_is_killed_is_finished_by_the_next(committed_database: dict[str, str]) -> None:
     books(4)
     deaths = 0
-    while killed(lambda: settle_round(now=AT_NIGHT, seconds=0.05), 9 + 6 * deaths):
+
+    def settle() -> None:
+        settle_round(now=AT_NIGHT, seconds=0.05)
+
+    while dies_in_a_child(partial(statements_of, settle, 9 + 6 * deaths)):
         deaths += 1
 
     while not settle_round(now=AT_NIGHT, seconds=0.05).is_done:
