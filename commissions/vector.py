@@ -96,9 +96,17 @@ def product(*columns: Int64s) -> tuple[Int64s, Bools]:
         bound *= max(abs(int(column.min(initial=0))), abs(int(column.max(initial=0))))
     if bound <= _SAFE:
         return reduce(np.multiply, columns), np.ones(len(columns[0]), dtype=np.bool_)
-    exact = reduce(np.multiply, [column.astype(object) for column in columns])
-    fits = np.asarray(np.abs(exact) <= _SAFE, dtype=np.bool_)
-    return np.where(fits, exact, 0).astype(np.int64), fits
+    found, *others = columns
+    nothing = reduce(np.logical_or, [column == 0 for column in columns])
+    fits = nothing | _within(found, _SAFE)
+    for column in others:
+        fits &= nothing | (_within(column, _SAFE) & _within(found, _SAFE // np.maximum(np.abs(column), 1)))
+        found = np.where(fits, found, 0) * np.where(fits, column, 0)
+    return np.where(fits, found, 0), fits
+
+
+def _within(values: Int64s, bound: "Int64s | int") -> Bools:
+    return np.asarray((values <= bound) & (values >= -bound))
 
 
 def _common_denominator(dens: Int64s) -> int | None:

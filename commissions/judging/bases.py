@@ -3,7 +3,7 @@
 Exact: integers in int64 where a bound rules out overflow, Python integers elsewhere. A deal that lacks something, or
 whose numbers fit nowhere, is left to the exact path. Source: the scenario specification, "rates rows"."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple, Self
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from commissions.distinct import distinct
 from commissions.judging.cells import Formula
-from commissions.judging.columns import MISSING
+from commissions.judging.columns import MISSING, Rows
 from commissions.judging.openings import Openings
 from commissions.judging.rates import Rates
 from commissions.resolve import Conversion, Kind, Measure
@@ -26,16 +26,10 @@ _SAFE = 2**62 - 1
 _DIGITS = 18  # 10^18 is the largest power of ten below 2^62
 
 
-MEASURED = (
-    "volume_e8", "price_e8", "contract_size_e8", "digits", "bid_e8", "ask_e8", "profit_e8", "swap_e8", "commission_e8",
-    "at_us",
-)  # fmt: skip
-
-
 class Deals(NamedTuple):
     """The deals of one formula, with what belongs to them: their openings, and which of the lot factors each takes."""
 
-    rows: Mapping[str, Int64s]  # the columns named in MEASURED
+    rows: Rows
     openings: Openings
     factor: Int64s
     lot_factors: list[Fraction]
@@ -198,24 +192,58 @@ def _factors(conversion: Conversion | None, at_us: Int64s, rates: Rates) -> tupl
 
 
 def _revenue(measure: Measure, conversion: Conversion, deals: Deals, rates: Rates) -> tuple[Measured, Bools]:
-    """Spread part × lot factor + commission part [- swap], each converted; Python integers, for the two parts have
-    denominators of their own."""
-    at_us = deals.rows["at_us"]
-    account = conversion.through[0]
+    """Spread part × lot factor + commission part [- swap], each converted; a part of zero needs no rate."""
     spread, rest = _spread(measure, deals), _rest(measure, deals)
-    spread_num, spread_den, known = _rational(spread, conversion._replace(through=()), at_us, rates)
-    rest_num, rest_den, rest_known = _rational(rest, conversion._replace(source=account, through=()), at_us, rates)
-    factor = np.array(deals.lot_factors, dtype=object)[deals.factor]
-    spread_num = spread_num * _each(factor, "numerator")
-    spread_den = spread_den * _each(factor, "denominator")
-    num = spread_num * rest_den + rest_num * spread_den
-    den = spread_den * rest_den
-    common = np.gcd(num, den)
-    num, den = np.maximum(num // common, 0), den // common
-    fits = np.asarray((num <= _SAFE) & (den <= _SAFE), dtype=np.bool_)
-    over = np.where(fits, den, 1).astype(np.int64)
-    measured = Measured(np.where(fits, num, 0).astype(np.int64), np.ones_like(over), over)
-    return measured, np.asarray(fits & known & rest_known)
+    of_account = conversion._replace(source=conversion.through[0])
+    one, known = _part(spread, conversion, deals, rates, (deals.factor, deals.lot_factors))
+    nobody = np.zeros(len(deals.factor), dtype=np.int64)
+    other, other_known = _part(rest, of_account, deals, rates, (nobody, [Fraction(1)]))
+    known &= other_known
+    num, over, fits = _added(one, other)
+    left = np.flatnonzero(known & ~fits)
+    if len(left):
+        exact = _added_exactly(
+            Measured(*(column[left] for column in one)), Measured(*(column[left] for column in other))
+        )
+        num[left], over[left], fits[left] = exact
+    return Measured(np.where(fits, num, 0), np.ones_like(over), np.where(fits, over, 1)), known & fits
+
+
+def _part(
+    value: _Value, conversion: Conversion, deals: Deals, rates: Rates, lots: tuple[Int64s, list[Fraction]]
+) -> tuple[Measured, Bools]:
+    needed = None if conversion.source == conversion.target else conversion._replace(through=())
+    which, factors, known = _factors(needed, deals.rows["at_us"], rates)
+    return _converted(value, (which, factors, known | (value.num == 0)), lots)
+
+
+def _added(one: Measured, other: Measured) -> tuple[Int64s, Int64s, Bools]:
+    """Return numerators and denominators of the sums, nothing below zero, and which of them stayed within int64."""
+    (a, b, fits), (c, d, other_fits) = (_lowest(each) for each in (one, other))
+    shared = np.maximum(np.gcd(b, d), 1)
+    left, left_fits = product(a, d // shared)
+    right, right_fits = product(c, b // shared)
+    over, over_fits = product(b, d // shared)
+    num = np.maximum(left + right, 0)
+    common = np.gcd(num, np.maximum(over, 1))
+    fits = fits & other_fits & left_fits & right_fits & over_fits & (num <= _SAFE)
+    return num // common, over // common, fits
+
+
+def _lowest(measured: Measured) -> tuple[Int64s, Int64s, Bools]:
+    num, fits = product(measured.num, measured.times)
+    common = np.maximum(np.gcd(num, measured.over), 1)
+    return num // common, measured.over // common, fits
+
+
+def _added_exactly(one: Measured, other: Measured) -> tuple[Int64s, Int64s, Bools]:
+    """Return what `_added` does, by Python integers."""
+    a, times, b, c, other_times, d = (column.astype(object) for column in (*one, *other))
+    num, over = np.maximum(a * times * d + c * other_times * b, 0), b * d
+    common = np.gcd(num, over)
+    num, over = num // common, over // common
+    fits = np.asarray((num <= _SAFE) & (over <= _SAFE), dtype=np.bool_)
+    return np.where(fits, num, 0).astype(np.int64), np.where(fits, over, 1).astype(np.int64), fits
 
 
 def _rest(measure: Measure, deals: Deals) -> _Value:
@@ -225,21 +253,3 @@ def _rest(measure: Measure, deals: Deals) -> _Value:
     swap, fits = product(deals.rows["swap_e8"], value.over)
     charged, charged_fits = product(value.num, np.full(len(value.num), value.constant.numerator))
     return _Value(charged - swap, Fraction(1), value.over, value.known & fits & charged_fits)
-
-
-def _rational(
-    value: _Value, conversion: Conversion, at_us: Int64s, rates: Rates
-) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_], Bools]:
-    """Return converted numerators and denominators as Python integers; a value of zero needs no rate."""
-    if conversion.source == conversion.target:
-        which, factors, known = _factors(None, at_us, rates)
-    else:
-        which, factors, known = _factors(conversion, at_us, rates)
-    exact = np.array([factor * value.constant for factor in factors], dtype=object)[which]
-    num = value.num.astype(object) * _each(exact, "numerator")
-    den = value.over.astype(object) * _each(exact, "denominator")
-    return num, den, np.asarray(value.known & (known | (value.num == 0)))
-
-
-def _each(fractions: npt.NDArray[np.object_], part: str) -> npt.NDArray[np.object_]:
-    return np.array([getattr(each, part) for each in fractions.tolist()], dtype=object)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from commissions.calculation import DealFacts, Member, Part, PartKind, SymbolFacts, judge_chain
 from commissions.resolve import Cell, CellFacts, Kind, Measure, resolve_cell
 from commissions.terms import parse_terms
-from commissions.vector import LARGEST, TOO_LARGE, Coefficients, Measured, amounts, exact_amount, multiplied
+from commissions.vector import LARGEST, TOO_LARGE, Coefficients, Measured, amounts, exact_amount, multiplied, product
 from tests.commissions.plain_play import Play
 from tests.commissions.random_documents import random_document
 
@@ -73,6 +73,18 @@ def test_nothing_gives_nothing() -> None:
     empty = np.zeros(0, dtype=np.int64)
 
     assert amounts(Measured.whole(empty), empty, empty, 3, Coefficients([[(1, 1)]])).shape == (0, 3)
+
+
+INT64S = st.integers(min_value=-(2**63), max_value=2**63 - 1) | st.integers(min_value=-(2**32), max_value=2**32)
+
+
+@given(rows=st.lists(st.tuples(INT64S, INT64S, INT64S), min_size=1))
+def test_products_are_those_of_python_integers_where_they_fit(rows: list[tuple[int, int, int]]) -> None:
+    found, fits = product(*np.array(rows, dtype=np.int64).T)
+
+    exact = [a * b * c for a, b, c in rows]
+    assert fits.tolist() == [abs(each) < 2**62 for each in exact]
+    assert found.tolist() == [each if abs(each) < 2**62 else 0 for each in exact]
 
 
 def test_a_product_beyond_int64_does_not_wrap() -> None:
