@@ -37,21 +37,20 @@ def pack_rows(fields: list[Field], values: dict[str, Any], count: int) -> Iterat
     step = max(_PIECE // layout.itemsize, 1)
     rows = np.empty(min(step, count), dtype=layout)
     rows[:] = _empty_row(fields, layout)
+    elements = {field.name: _Elements(field, len(rows)) for field in fields if field.length and field.name in columns}
+    varying = [field for field in fields if field.name in columns and columns[field.name].ndim]
+    for name in columns.keys() - {field.name for field in varying}:
+        rows[name] = columns[name]  # one number stands for all rows
     for start in range(0, count, step):
         piece = rows[: min(step, count - start)]
-        for field in fields:
-            if field.name in columns:
-                piece[field.name] = _part(field, columns[field.name], slice(start, start + step))
+        for field in varying:
+            part = columns[field.name][start : start + step]
+            piece[field.name] = elements[field.name].of(part) if field.length else _scalars(field, part)
         yield piece.tobytes()
 
 
-def _part(field: Field, column: npt.NDArray[Any], rows: slice) -> npt.NDArray[Any]:
-    """Return the values of some rows; one number stands for all rows."""
-    if column.ndim == 0:
-        return column
-    if field.kind == "numeric":
-        return numerics(column[rows])
-    return column[rows] if field.length is None else _elements(field, column[rows])
+def _scalars(field: Field, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return numerics(values) if field.kind == "numeric" else values
 
 
 def _layout(fields: list[Field]) -> np.dtype[np.void]:
@@ -88,24 +87,28 @@ def _empty_row(fields: list[Field], layout: np.dtype[np.void]) -> np.void:
     return empty
 
 
-def _elements(field: Field, matrix: Any) -> npt.NDArray[np.void]:
-    """Return each row of the matrix as the raw elements of its array: a length and a value each, big endian.
+class _Elements:
+    """Turns rows of matrices into the raw elements of arrays: a length and a value each, big endian.
 
-    Whole words are laid out and swapped at once, which numpy does many times faster than field by field."""
-    values = np.asarray(matrix, dtype=np.int64)
-    width = _SIZES[field.kind][1]
-    words: npt.NDArray[Any]
-    if field.kind == "int4":
-        words = (values & 0xFFFFFFFF) | (width << 32)
-    elif field.kind == "int2":
-        words = np.empty((*values.shape, 3), dtype=np.int16)
-        words[..., 0], words[..., 1], words[..., 2] = 0, width, values
-    else:
-        words = np.empty((*values.shape, 3), dtype=np.int32)
-        words[..., 0] = width
-        words[..., 1:] = values.view(np.int32).reshape(*values.shape, 2)[..., ::-1]
-    raw = np.ascontiguousarray(words).byteswap(inplace=True)
-    return raw.reshape(len(values), -1).view(f"V{values.shape[1] * (4 + width)}")[:, 0]
+    Whole columns are swapped at once and laid between lengths that stand there already, which numpy does many times
+    faster than field by field."""
+
+    def __init__(self, field: Field, rows: int) -> None:
+        """`rows`: how many at most at a time."""
+        width, length = _SIZES[field.kind][1], field.length or 0
+        self._native = np.dtype(f"i{width}")
+        self._word = np.dtype(f"i{min(width, 4)}")  # both the four bytes of a length and a value are whole words
+        self._head = 4 // self._word.itemsize
+        self._words = np.zeros((rows, length, self._head + width // self._word.itemsize), dtype=self._word)
+        self._words[..., self._head - 1] = np.array(width, dtype=self._word).byteswap()
+        self._raw = np.dtype(f"V{length * (4 + width)}")
+
+    def of(self, matrix: npt.NDArray[Any]) -> npt.NDArray[np.void]:
+        """Return the elements of each row; they stand only until the next call."""
+        values = np.ascontiguousarray(matrix, dtype=self._native).byteswap()
+        words = self._words[: len(values)]
+        words[..., self._head :] = values.view(self._word).reshape(*values.shape, -1)
+        return words.reshape(len(values), -1).view(self._raw)[:, 0]
 
 
 def pg_time(at_us: Int64s) -> Int64s:
