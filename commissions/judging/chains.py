@@ -146,13 +146,15 @@ def _needs_openings(terms: Terms | None, level: int) -> bool:
 
 @dataclass(slots=True)
 class Segments:
-    """One IB's chain over time: from `starts[i]` on, `chains[i]`."""
+    """One IB's chain over time: from `starts[i]` on, one that is worked out when it is first asked for."""
 
+    ib_id: int
     starts: list[int]
-    chains: list[Chain]
+    chains: list[Chain | None]
 
-    def at(self, at_us: int) -> Chain:
-        return self.chains[bisect_right(self.starts, at_us) - 1]
+    def place(self, at_us: int) -> int:
+        """Return where the chain of a moment stands."""
+        return bisect_right(self.starts, at_us) - 1
 
 
 class Network:
@@ -163,7 +165,7 @@ class Network:
         self.plans = plans
         self.table = table
         self.empty = table.chain((), table.shape((), ()))
-        self.nobody = Segments([_BEGINNING], [self.empty])  # of a client without an IB
+        self.nobody = Segments(0, [_BEGINNING], [self.empty])  # of a client without an IB
         self._parents: dict[int, list[tuple[int, int, int]]] = {}
         links = snapshot.ib_parents
         for ib_id, parent, start, end in zip(links.subject, links.target, links.start_us, links.end_us, strict=True):
@@ -176,8 +178,25 @@ class Network:
         found = self._segments.get(ib_id)
         if found is None:
             self._building.add(ib_id)
-            found = self._segments[ib_id] = self._build(ib_id)
+            cuts = {_BEGINNING} | self._cuts(ib_id, _BEGINNING, OPEN_END_US)
             self._building.discard(ib_id)
+            starts = sorted(cuts - {OPEN_END_US})
+            found = self._segments[ib_id] = Segments(ib_id, starts, [None] * len(starts))
+        return found
+
+    def chain(self, segments: Segments, place: int) -> Chain:
+        """Return the chain from one of the starts on, working out those above it first that nobody has asked for."""
+        missing: list[tuple[Segments, int]] = []
+        found = segments.chains[place]
+        while found is None:
+            missing.append((segments, place))
+            at_us = segments.starts[place]
+            parent = self._parent_at(segments.ib_id, at_us)
+            segments = self.segments(parent) if parent else self.nobody
+            place = segments.place(at_us)
+            found = segments.chains[place]
+        for segments, place in reversed(missing):
+            found = segments.chains[place] = self._under(found, segments.ib_id, segments.starts[place])
         return found
 
     def chain_of_own_trades(self, chain: Chain, own_ib: int) -> Chain:
@@ -188,16 +207,6 @@ class Network:
         states = list(chain.shape.states)
         states[place] = (*states[place][:5], True)
         return self.table.chain(chain.ib_ids, self.table.shape(tuple(states), chain.shape.versions))
-
-    def _build(self, ib_id: int) -> Segments:
-        cuts = {_BEGINNING} | self._cuts(ib_id, _BEGINNING, OPEN_END_US)
-        segments = Segments([], [])
-        for cut in sorted(cuts - {OPEN_END_US}):
-            chain = self._chain_at(ib_id, cut)
-            if not segments.chains or segments.chains[-1] is not chain:
-                segments.starts.append(cut)
-                segments.chains.append(chain)
-        return segments
 
     def _cuts(self, ib_id: int, first_us: int, last_us: int) -> set[int]:
         """Return the moments between two at which the chain that starts at this IB may become another one.
@@ -214,7 +223,8 @@ class Network:
                 cuts |= {cut for cut in above if low < cut < high}
         return cuts
 
-    def _chain_at(self, ib_id: int, at_us: int) -> Chain:
+    def _under(self, above: Chain, ib_id: int, at_us: int) -> Chain:
+        """Return the chain that starts at this IB at one moment, at which this one stands above it."""
         agreements: tuple[AgreementPeriod, ...] = self.snapshot.agreements.get(ib_id, ())
         agreement = next((each for each in agreements if each.start_us <= at_us < each.end_us), None)
         version = self.plans.version_at(ib_id, at_us)
@@ -227,13 +237,11 @@ class Network:
             agreement.active if agreement else True,
             False,
         )
-        return self.table.below(ib_id, state, version, self._parent_chain(ib_id, at_us))
+        return self.table.below(ib_id, state, version, above)
 
-    def _parent_chain(self, ib_id: int, at_us: int) -> Chain:
-        for start, end, parent in self._parents.get(ib_id, ()):
-            if start <= at_us < end and parent:
-                return self._chain_at(parent, at_us) if parent in self._building else self.segments(parent).at(at_us)
-        return self.empty
+    def _parent_at(self, ib_id: int, at_us: int) -> int:
+        """Return the IB directly above at one moment, 0 for none."""
+        return next((parent for start, end, parent in self._parents.get(ib_id, ()) if start <= at_us < end), 0)
 
 
 def row_id(version: LoadedVersion | None, position: int | None) -> int:

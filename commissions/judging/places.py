@@ -27,13 +27,15 @@ def _chains_at(leaf: Int64s, at_us: Int64s, network: Network) -> Int64s:
     segments = [network.segments(ib_id) if ib_id else network.nobody for ib_id in leaves.tolist()]
     sizes = np.array([len(each.starts) for each in segments], dtype=np.int64)
     starts = np.array([start for each in segments for start in each.starts], dtype=np.int64)
-    numbers = np.array([chain.number for each in segments for chain in each.chains], dtype=np.int64)
-    found, last = (np.cumsum(sizes) - sizes)[inverse], (np.cumsum(sizes) - 1)[inverse]
+    offset = np.cumsum(sizes) - sizes
+    found, last = offset[inverse], (offset + sizes - 1)[inverse]
     for _step in range(1, int(sizes.max(initial=1))):
         following = np.minimum(found + 1, last)
         found = np.where(starts[following] <= at_us, following, found)
-    chains: Int64s = numbers[found]
-    return chains
+    used, which = distinct(found)
+    owner = np.searchsorted(offset, used, side="right") - 1
+    pairs = zip(owner.tolist(), (used - offset[owner]).tolist(), strict=True)
+    return np.array([network.chain(segments[leaf], place).number for leaf, place in pairs], dtype=np.int64)[which]
 
 
 def _mark_own_trades(chains: Int64s, clients: Int64s, book: Book) -> None:

@@ -55,7 +55,7 @@ class Plans:
         cuts: set[int] = set()
         for start, end, plan_id in self.assignments.get(ib_id, ()):
             cuts |= {start, end}
-            cuts |= {version.effective_us for version in self.by_plan.get(plan_id, [])}
+            cuts |= {each.effective_us for each in self.by_plan.get(plan_id, []) if start < each.effective_us < end}
         return cuts
 
 
