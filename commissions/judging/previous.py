@@ -69,6 +69,9 @@ class Revisions:
 _SAID = ("deal_revision", "levels", "account", "leaf", "at_us", "lots_e8", "symbol_group", "day")
 # The hash of the direct IB's terms is not compared: the rate row of its line names its version.
 _IB_OF_PAYEE = (Column("ib", "coalesce(p.ib_id, 0)"),)
+# Side by side in the list of columns: a function to join with would be called for each judgement by itself. One without
+# payees has a row as well, of width 0.
+_ELEMENTS = "unnest(CASE WHEN cardinality(j.{0}) = 0 THEN '{{0}}' ELSE j.{0} END)"
 _STORED = (
     Column("deal", "j.deal_id"),
     Column("revision", "j.revision", "smallint"),
@@ -80,16 +83,13 @@ _STORED = (
     Column("lots_e8", "j.lots_e8"),
     Column("symbol_group", "j.symbol_group_id", "integer"),
     Column("day", "j.day - date '1970-01-01'", "integer"),
-    Column("line", "coalesce(l.line, 0)"),
-    Column("payee", "coalesce(l.payee, 0)", "integer"),
-    Column("verdict", "coalesce(l.verdict, 0)", "smallint"),
-    Column("rate_row", "coalesce(l.rate_row, 0)", "integer"),
-    Column("amount_e8", "coalesce(l.amount_e8, 0)"),
+    Column("width", "cardinality(j.payee)"),
+    Column("payee", _ELEMENTS.format("payee"), "integer"),
+    Column("verdict", _ELEMENTS.format("verdict"), "smallint"),
+    Column("rate_row", _ELEMENTS.format("rate_row"), "integer"),
+    Column("amount_e8", _ELEMENTS.format("amount_e8")),
 )
-_STORED_FROM = f"""FROM commissions_judgement j LEFT JOIN LATERAL unnest(j.payee, j.verdict, j.rate_row, j.amount_e8)
-        WITH ORDINALITY AS l (payee, verdict, rate_row, amount_e8, line) ON true
-    WHERE j.deal_id = ANY(%s::bigint[]) AND {LIVE_SQL}
-    ORDER BY j.deal_id, l.line"""
+_STORED_FROM = f"FROM commissions_judgement j WHERE j.deal_id = ANY(%s::bigint[]) AND {LIVE_SQL} ORDER BY j.deal_id"
 
 
 def stored_standings(deal_ids: Collection[int]) -> Standings:
@@ -98,7 +98,7 @@ def stored_standings(deal_ids: Collection[int]) -> Standings:
     begins = np.diff(rows["deal"], prepend=-1) != 0
     no_chain = np.full(int(begins.sum()), NO_CHAIN, dtype=np.int64)
     heads = Heads(*[*(rows[name][begins] for name in Heads._fields[:-1]), no_chain])
-    there = rows["line"] > 0
+    there = rows["width"] > 0
     place = (np.cumsum(begins) - 1)[there]
     return Standings(heads, Lines(place, *(rows[name][there] for name in Lines._fields[1:])))
 
