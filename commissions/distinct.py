@@ -44,6 +44,10 @@ class Lookup:
             self._table = np.zeros(size, dtype=np.int64)
             self._table[values - self._low] = np.arange(len(values))
 
+    def place(self, wanted: int) -> int:
+        """Return where one value stands."""
+        return int(self.places(np.array([wanted], dtype=np.int64))[0])
+
     def places(self, wanted: Int64s) -> Int64s:
         if self._table is None:
             return np.searchsorted(self._values, wanted)

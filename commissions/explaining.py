@@ -218,12 +218,13 @@ def _compute(root: int) -> _Computed | None:
 def explain_row(rows: Rows, chain: Chain, book: Book) -> ChainResult:
     """Return the exact calculation of the one deal in `rows` with its steps."""
     histories = read_histories(needing_history(rows, np.array([True])))
-    result = judge_deal(rows[0], chain, histories, book, explain=True)
+    row = rows.row(0)
+    result = judge_deal(row, chain, histories, book, explain=True)
     if not chain.shape.recovers or not result.outcomes[0].line:
         return result
     line = result.outcomes[0].line
-    left = exact_left(left_before_deal(rows[0], line, chain.number, book), line)
-    return judge_deal(rows[0], chain, histories, book, explain=True, to_recover=left)
+    left = exact_left(left_before_deal(row, line, chain.number, book), line)
+    return judge_deal(row, chain, histories, book, explain=True, to_recover=left)
 
 
 def _facts(deal: Deal, root: int) -> WhyDeal:

@@ -5,7 +5,7 @@ Every column is an integer that is never null, so that all rows have one width. 
 
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,13 @@ from django.db import connection
 
 from core.copying import EPOCH_US
 
-Rows = npt.NDArray[np.void]
+Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Row = Mapping[str, int]
+NO_COLUMNS: Mapping[str, Int64s] = {}
 MISSING = -(2**63)  # a null bigint
 _HEADER, _TRAILER = 19, 2
+_PIECE = 4_096  # rows that are taken apart at once: all their columns, while they stand in the processor's cache
 _WIDTH = {"bigint": ">i8", "integer": ">i4", "smallint": ">i2", "timestamptz": ">i8"}
 
 
@@ -25,6 +29,83 @@ class Column(NamedTuple):
     name: str
     expression: str
     kind: str = "bigint"
+
+
+class Rows:
+    """Rows as columns of int64. Each column lies by itself: reading one of thirty does not drag the others along."""
+
+    __slots__ = ("_columns", "_size")
+
+    def __init__(self, columns: Mapping[str, Int64s], size: int | None = None) -> None:
+        """`size`: where no column tells it."""
+        self._columns = dict(columns)
+        self._size = len(next(iter(self._columns.values()))) if size is None else size
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> "Rows":
+        """Return single rows, at least one, as columns."""
+        return Rows({name: np.array([row[name] for row in rows], dtype=np.int64) for name in rows[0]})
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, wanted: str) -> Int64s: ...
+
+    @overload
+    def __getitem__(self, wanted: Int64s | Bools | slice) -> "Rows": ...
+
+    def __getitem__(self, wanted: str | Int64s | Bools | slice) -> "Int64s | Rows":
+        """Return a column by its name, or the rows of a mask, of an index or of a slice."""
+        return self._column(wanted) if isinstance(wanted, str) else _Part(self, wanted)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self._columns)
+
+    def with_column(self, name: str, values: Int64s) -> "Rows":
+        """Return these rows with one more column."""
+        return _Part(self, slice(None), {name: values})
+
+    def row(self, place: int) -> Row:
+        """Return one row as plain integers."""
+        return {name: int(self[name][place]) for name in self.names}
+
+    def each(self) -> list[Row]:
+        """Return the rows one by one, as plain integers: for what looks at some deals closely."""
+        columns = [self[name].tolist() for name in self.names]
+        return [dict(zip(self.names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def _column(self, name: str) -> Int64s:
+        return self._columns[name]
+
+
+class _Part(Rows):
+    """Some rows of others. A column is taken over when it is first asked for."""
+
+    __slots__ = ("_index", "_whole")
+
+    def __init__(
+        self, whole: Rows, wanted: Int64s | Bools | slice, columns: Mapping[str, Int64s] = NO_COLUMNS
+    ) -> None:  # fmt: skip
+        if isinstance(wanted, slice):
+            size = len(range(*wanted.indices(len(whole))))
+        else:
+            wanted = np.flatnonzero(wanted) if wanted.dtype == np.bool_ else wanted
+            size = len(wanted)
+        super().__init__(columns, size)
+        self._whole = whole
+        self._index = wanted
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._whole.names, *self._columns)))
+
+    def _column(self, name: str) -> Int64s:
+        if name not in self._columns:
+            self._columns[name] = self._whole[name][self._index]
+        return self._columns[name]
 
 
 def array_text(values: npt.NDArray[np.int64] | Iterable[int]) -> str:
@@ -59,9 +140,12 @@ def _decode(raw: memoryview, columns: Sequence[Column]) -> Rows:
     if len(body) % layout.itemsize:
         raise ValueError("a column was null: rows of COPY have different widths")
     wire = np.frombuffer(body, dtype=layout)
-    rows = np.empty(len(wire), dtype=[(column.name, np.int64) for column in columns])
+    found = {column.name: np.empty(len(wire), dtype=np.int64) for column in columns}
+    for start in range(0, len(wire), _PIECE):
+        piece = wire[start : start + _PIECE]
+        for name, values in found.items():
+            values[start : start + _PIECE] = piece[name]
     for column in columns:
-        rows[column.name] = wire[column.name]
         if column.kind == "timestamptz":
-            rows[column.name] += EPOCH_US
-    return rows
+            found[column.name] += EPOCH_US
+    return Rows(found)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from commissions.calculation import PartKind, Verdict
 from commissions.distinct import distinct, distinct_with_first
-from commissions.judging.bases import MEASURED, Deals, measure_deals
+from commissions.judging.bases import Deals, measure_deals
 from commissions.judging.book import Book, days_of
 from commissions.judging.cells import CellKey, FlatCells, Formula, reason_bit
 from commissions.judging.chains import Chain
@@ -39,16 +39,19 @@ class _Scope(NamedTuple):
     cell: Int64s
 
 
-def judge_trades(rows: Rows, book: Book, *, now: datetime, again: Collection[int] = ()) -> Judged:
+def judge_trades(
+    rows: Rows, book: Book, *, now: datetime, again: Collection[int] = (), batch: Rows | None = None
+) -> Judged:
     """Return the judgements of these live trades; an opening that no plan of its chain counts has none.
 
-    `again`: the identities of deals that are judged again. Opens payees that are missing and begins to keep the months
-    of tiers, so it writes; the judgements themselves it only computes."""
+    `again`: the identities of deals that are judged again. `batch`: all that is recorded of the server from the first
+    of these deals to the last, where they are such a piece of its history. Opens payees that are missing and begins to
+    keep the months of tiers, so it writes; the judgements themselves it only computes."""
     chain = chains_of(rows, book)
     weighed = weigh(rows, chain, book, roots=again) if has_tiers(book.memory.versions) else None
     scope = _scope(rows, chain if weighed is None else weighed.chain, book)
     cells = book.cells.arrays()
-    linear, measured = _measured(scope, cells, book)
+    linear, measured = _measured(scope, cells, book, batch)
     one_by_one = chosen(scope.rows, ~linear)
     exact = judge_rows(one_by_one, scope.chain[~linear], book)
     recovering = None
@@ -194,21 +197,19 @@ def _cell(shape_number: int, symbol_id: int, group_id: int, kind: int, book: Boo
     return book.cells.number(key, shape)
 
 
-def _measured(scope: _Scope, cells: FlatCells, book: Book) -> tuple[Bools, Measured]:
+def _measured(scope: _Scope, cells: FlatCells, book: Book, batch: Rows | None) -> tuple[Bools, Measured]:
     """Return which deals are their measure times a coefficient, and the measures of those."""
     rows, cell = scope.rows, scope.cell
     number = cells.formula[cell]
     linear = _may_be_linear(rows, cell, number, cells) & _has_lot_factor(rows, book)
     hold = cells.min_hold_us[cell]
     asks = np.array([each.measure.needs_opening for each in book.cells.formulas] + [False])[number]
-    openings = read_openings(rows, linear & (rows["entry"] != IN) & (asks | (hold > 0)))
+    openings = read_openings(rows, linear & (rows["entry"] != IN) & (asks | (hold > 0)), batch=batch)
     linear &= (hold == 0) | (openings.simple & (rows["at_us"] - openings.at_us >= hold))
     measured = Measured(*(np.full(len(rows), value, dtype=np.int64) for value in (0, 1, 1)))
-    columns = {name: np.ascontiguousarray(rows[name]) for name in MEASURED}
     factor, factors = _lot_factors(rows, book)
     for formula, mine in _by_formula(rows, np.where(linear, number, -1), book):
-        facts = {name: column[mine] for name, column in columns.items()}
-        deals = Deals(facts, openings.of(mine), factor[mine], factors)
+        deals = Deals(rows[mine], openings.of(mine), factor[mine], factors)
         found, known = measure_deals(formula, deals, book.rates)
         linear[mine[~known]] = False
         for column, values in zip(measured, found, strict=True):
@@ -225,12 +226,14 @@ def _by_formula(rows: Rows, number: Int64s, book: Book) -> Iterator[tuple[Formul
     quote = np.array([quotes.index(each) for each in quotes], dtype=np.int64)[symbol]
     account = np.array([accounts.index(each) for each in accounts], dtype=np.int64)[group]
     _keys, first, which = distinct_with_first((number * len(quotes) + quote) * len(accounts) + account)
-    for key, at in enumerate(first.tolist()):
+    order = np.argsort(which.astype(np.min_scalar_type(len(first))), kind="stable")
+    ends = np.cumsum(np.bincount(which))
+    for at, start, end in zip(first.tolist(), [0, *ends.tolist()], ends.tolist(), strict=False):
         if number[at] >= 0:
             measure, conversion = book.cells.formulas[int(number[at])]
             if conversion is not None:
                 conversion = conversion.named(quote=quotes[int(quote[at])], account=accounts[int(account[at])])
-            yield Formula(measure, conversion), np.flatnonzero(which == key)
+            yield Formula(measure, conversion), order[start:end]
 
 
 def _may_be_linear(rows: Rows, cell: Int64s, formula: Int64s, cells: FlatCells) -> Bools:

@@ -120,7 +120,7 @@ class Counter:
         return self._columns["volume_e8"][index] if passes else None
 
     def _lots_by_history(self, index: int, member: Member, level: int, terms: Terms) -> Fraction | None:
-        kept = self._kept(deal_facts(self._rows[index], self._histories, self._book), member, level, terms)
+        kept = self._kept(deal_facts(self._rows.row(index), self._histories, self._book), member, level, terms)
         return None if kept is None else sum((part.lots for part in kept), _ZERO) * 10**8
 
     def _kept(self, deal: DealFacts, member: Member, level: int, terms: Terms) -> Sequence[Part] | None:

@@ -4,14 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 
-from commissions.judging.columns import MISSING, Column, Rows, array_text, read_columns
-from commissions.judging.judged import chosen
+from commissions.judging.columns import MISSING, Bools, Column, Rows, array_text, read_columns
 from trading.deposits import IS_DEPOSIT_SQL
-from trading.queries import LIVE_SQL, NEWEST_SQL
-
-Int64s = npt.NDArray[np.int64]
+from trading.queries import LIVE_SQL
 
 _FACTS = (
     Column("id", "d.id"),
@@ -38,17 +34,14 @@ _FACTS = (
     Column("commission_e8", "d.commission_e8"),
     Column("at_us", "d.deal_at", "timestamptz"),
 )
-_SERVER = Column("server", "d.server_id")
-_OPENING = ("account", "position", "at_us", "ticket", "leg", "revision", "entry", "volume_e8", "commission_e8")
-_OF_POSITIONS = (_SERVER, *(column for column in _FACTS if column.name in (*_OPENING, "bid_e8", "ask_e8")))
 ROOT = Column(
     "root",
     "CASE WHEN d.revision = 0 THEN d.id ELSE (SELECT r.id FROM trading_deal r WHERE r.server_id = d.server_id "
     "AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0) END",
 )
 COLUMNS = (*_FACTS, ROOT)
+_BY_ROOT = (*_FACTS, Column("root", "r.id"))
 _LIVE = LIVE_SQL.format(alias="d")
-_NEWEST = NEWEST_SQL.format(alias="d")
 
 
 def read_new(*, server_id: int, after_id: int, limit: int) -> Rows:
@@ -59,64 +52,18 @@ def read_new(*, server_id: int, after_id: int, limit: int) -> Rows:
 
 def read_newest(roots: Collection[int]) -> Rows:
     """Return the newest revision, deleted or not, of each deal, by identity."""
-    tail = f"""FROM trading_deal r JOIN trading_deal d
-        ON d.server_id = r.server_id AND d.ticket = r.ticket AND d.leg = r.leg AND {_NEWEST}
-        WHERE r.id = ANY(%s) AND r.revision = 0 ORDER BY r.id"""
-    return read_columns(COLUMNS, tail, [sorted(roots)])
-
-
-# Position by position, by index: OFFSET 0 keeps the planner from its own ideas, which rest on what it believes about
-# how many deals a position has.
-OF_WANTED = """FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (account_id, position) CROSS JOIN LATERAL (
-    SELECT * FROM trading_deal p WHERE p.account_id = wanted.account_id AND p.position = wanted.position
-    AND p.action IN (0, 1){live} OFFSET 0) d"""
-_LIVE_OF_WANTED = OF_WANTED.format(live=f" AND {LIVE_SQL.format(alias='p')}")
-_ANY_OF_WANTED = OF_WANTED.format(live=" AND NOT p.deleted")
-_KEY = ["server", "ticket", "leg", "revision"]
-_REVISION = (_SERVER, *(column for column in _FACTS if column.name in _KEY))
-MANY = 5_000  # positions from which it pays to read all deals that were ever revised
-
-
-def read_positions(pairs: Sequence[tuple[int, int]]) -> Rows:
-    """Return all live trades of the positions, given as (account, position), in the order (time, ticket, leg)."""
-    accounts, positions = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    tail = f"{_LIVE_OF_WANTED} ORDER BY d.deal_at, d.ticket, d.leg"
-    return read_columns(COLUMNS, tail, [accounts, positions])
-
-
-def read_position_columns(accounts: Int64s, positions: Int64s) -> Rows:
-    """Return all live trades of the positions, each named once with its account, with what openings are asked for.
-
-    For many positions the revised deals are read at once, instead of asking about each deal: hardly any is revised."""
-    wanted = [array_text(accounts), array_text(positions)]
-    if len(accounts) < MANY:
-        return read_columns(_OF_POSITIONS, _LIVE_OF_WANTED, wanted)
-    rows = read_columns(_OF_POSITIONS, _ANY_OF_WANTED, wanted)
-    return chosen(rows, ~_outdated(rows)) if len(rows) else rows
-
-
-def _outdated(rows: Rows) -> npt.NDArray[np.bool_]:
-    """Return which deals have a later revision."""
-    tickets = [int(rows["ticket"].min()), int(rows["ticket"].max())]
-    revised = read_columns(
-        _REVISION, "FROM trading_deal d WHERE d.revision > 0 AND d.ticket BETWEEN %s AND %s", tickets
-    )
-    newest: dict[tuple[int, ...], int] = {}
-    for *deal, revision in revised[_KEY].tolist():
-        newest[*deal,] = max(revision, newest.get((*deal,), 0))
-    outdated = np.isin(rows["ticket"], revised["ticket"])
-    for place in np.flatnonzero(outdated).tolist():
-        *deal, revision = rows[_KEY][place].tolist()
-        outdated[place] = revision < newest.get((*deal,), 0)
-    return outdated
+    tail = """FROM trading_deal r CROSS JOIN LATERAL (SELECT * FROM trading_deal p WHERE p.server_id = r.server_id
+        AND p.ticket = r.ticket AND p.leg = r.leg ORDER BY p.revision DESC LIMIT 1) d
+        WHERE r.id = ANY(%s::bigint[]) AND r.revision = 0 ORDER BY r.id"""
+    return read_columns(_BY_ROOT, tail, [array_text(sorted(roots))])
 
 
 def read_revisions(roots: Collection[int]) -> Rows:
     """Return every revision of each deal: where an edited one stood before matters to its old position too."""
     tail = """FROM trading_deal r JOIN trading_deal d
         ON d.server_id = r.server_id AND d.ticket = r.ticket AND d.leg = r.leg
-        WHERE r.id = ANY(%s) AND r.revision = 0 ORDER BY d.id"""
-    return read_columns(COLUMNS, tail, [sorted(roots)])
+        WHERE r.id = ANY(%s::bigint[]) AND r.revision = 0 ORDER BY d.id"""
+    return read_columns(_BY_ROOT, tail, [array_text(sorted(roots))])
 
 
 def read_judged_under(accounts: str, ibs: Sequence[int], start: datetime, end: datetime) -> Rows:
@@ -126,7 +73,7 @@ def read_judged_under(accounts: str, ibs: Sequence[int], start: datetime, end: d
         JOIN trading_deal r ON r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0
         JOIN trading_dealcursor c ON c.server_id = r.server_id AND r.id <= c.judged_id
         WHERE d.action IN (0, 1) AND {_LIVE} ORDER BY d.id"""
-    return read_columns(COLUMNS, tail, {"ibs": list(ibs), "start": start, "end": end})
+    return read_columns(_BY_ROOT, tail, {"ibs": list(ibs), "start": start, "end": end})
 
 
 def read_cpa_events(accounts: Sequence[int]) -> Rows:
@@ -136,6 +83,6 @@ def read_cpa_events(accounts: Sequence[int]) -> Rows:
     return read_columns(COLUMNS, tail, [list(accounts)])
 
 
-def is_trade(rows: Rows) -> npt.NDArray[np.bool_]:
+def is_trade(rows: Rows) -> Bools:
     """Return which rows are buys and sells."""
     return np.asarray((rows["action"] == 0) | (rows["action"] == 1))

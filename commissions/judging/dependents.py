@@ -7,7 +7,8 @@ import numpy as np
 
 from commissions.distinct import distinct_with_first
 from commissions.judging.columns import Rows, array_text, read_columns
-from commissions.judging.deals import OF_WANTED, ROOT, read_revisions
+from commissions.judging.deals import ROOT, read_revisions
+from commissions.judging.of_positions import OF_WANTED
 from commissions.judging.plans import to_us
 from commissions.judging.rollup import pack
 from commissions.positions import OUT_BY

@@ -20,7 +20,7 @@ from commissions.calculation import (
 )
 from commissions.judging.book import Book, SymbolRow
 from commissions.judging.chains import Chain, row_id
-from commissions.judging.columns import MISSING, Rows
+from commissions.judging.columns import MISSING, Row, Rows
 from commissions.judging.history import Histories, moment, needing_history, read_histories
 from commissions.judging.judged import NOTHING_HELPS, Wait
 from commissions.positions import IN, INOUT
@@ -58,26 +58,24 @@ def judge_rows(
     needs = np.array([chain.shape.needs_openings for chain in met], dtype=np.bool_)
     histories = read_histories(needing_history(rows, needs))
     results = []
-    for index, chain in enumerate(met):
+    for row, chain in zip(rows.each(), met, strict=True):
         book.rates.misses.clear()
-        result = judge_deal(
-            rows[index], chain, histories, book, to_recover=to_recover.get(int(rows[index]["root"]), _ZERO)
-        )
+        result = judge_deal(row, chain, histories, book, to_recover=to_recover.get(row["root"], _ZERO))
         lines = _lines(result, chain)
         if any(line.amount_e8 > LARGEST for line in lines):
             results.append(_too_large(lines))
             continue
         first = result.outcomes[0].line if result.outcomes else _ZERO
-        results.append(ExactResult(lines, _wait(result, rows[index], book), first))
+        results.append(ExactResult(lines, _wait(result, row, book), first))
     return results
 
 
 def judge_deal(
-    row: np.void, chain: Chain, histories: Histories, book: Book, *, explain: bool = False,
+    row: Row, chain: Chain, histories: Histories, book: Book, *, explain: bool = False,
     to_recover: Fraction = _ZERO,
 ) -> ChainResult:  # fmt: skip
     """Run the exact calculation for one deal over its chain; `to_recover` from the direct IB, in its currency."""
-    at_us = int(row["at_us"])
+    at_us = row["at_us"]
 
     def quote(currency: str) -> UsdQuote | None:
         return book.rates.usd_quote(currency, at_us)
@@ -88,20 +86,20 @@ def judge_deal(
     return judge_chain(deal_facts(row, histories, book), members, quote, explain=explain)
 
 
-def deal_facts(row: np.void, histories: Histories, book: Book) -> DealFacts:
+def deal_facts(row: Row, histories: Histories, book: Book) -> DealFacts:
     """Return the facts of one deal with its parts from the position's history."""
     group = book.groups[_group_at(row, book)]
-    symbol = book.symbols.get(int(row["symbol"]), _NO_SYMBOL)
-    bid, ask = int(row["bid_e8"]), int(row["ask_e8"])
-    root = int(row["root"])
+    symbol = book.symbols.get(row["symbol"], _NO_SYMBOL)
+    bid, ask = row["bid_e8"], row["ask_e8"]
+    root = row["root"]
     return DealFacts(
-        at=moment(int(row["at_us"])),
-        reason=_REASONS.get(int(row["reason"]), "unknown"),
+        at=moment(row["at_us"]),
+        reason=_REASONS.get(row["reason"], "unknown"),
         symbol=SymbolFacts(
             symbol.name,
             symbol.group or None,
             _units(row["contract_size_e8"]),
-            int(row["digits"]),
+            row["digits"],
             symbol.quote_currency,
         ),
         mt_group=group.name,
@@ -116,12 +114,12 @@ def deal_facts(row: np.void, histories: Histories, book: Book) -> DealFacts:
     )
 
 
-def _group_at(row: np.void, book: Book) -> int:
+def _group_at(row: Row, book: Book) -> int:
     """Return the MT group of one deal's account at the deal's own time."""
-    return book.account_groups.of_deal(int(book.place(row["account"])), int(row["at_us"]))
+    return book.account_groups.of_deal(book.lookup.place(row["account"]), row["at_us"])
 
 
-def _parts_alone(row: np.void) -> tuple[Part, ...]:
+def _parts_alone(row: Row) -> tuple[Part, ...]:
     """Return the parts of a deal whose history nobody asks for, or whose server names no position."""
     lots, commission = _units(row["volume_e8"]), _units(row["commission_e8"])
     if row["entry"] == IN:
@@ -131,8 +129,8 @@ def _parts_alone(row: np.void) -> tuple[Part, ...]:
     return (Part(PartKind.UNDIVIDED, lots, commission),)
 
 
-def _units(scaled: np.int64) -> Fraction:
-    return Fraction(int(scaled), E8)
+def _units(scaled: int) -> Fraction:
+    return Fraction(scaled, E8)
 
 
 def _lines(result: ChainResult, chain: Chain) -> list[ExactLine]:
@@ -154,7 +152,7 @@ def _too_large(lines: list[ExactLine]) -> ExactResult:
     return ExactResult([ExactLine(Verdict.TOO_LARGE, line.rate_row, 0) for line in lines], NOTHING_HELPS, _ZERO)
 
 
-def _wait(result: ChainResult, row: np.void, book: Book) -> Wait | None:
+def _wait(result: ChainResult, row: Row, book: Book) -> Wait | None:
     verdicts = {outcome.verdict for outcome in result.outcomes}
     if Verdict.UNKNOWN_LOT_FACTOR in verdicts:
         return Wait(_group_at(row, book), ())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from commissions.calculation import Part
 from commissions.judging.columns import MISSING, Rows
-from commissions.judging.deals import read_positions
+from commissions.judging.of_positions import read_positions
 from commissions.positions import IN, INOUT, OUT_BY, CloseByLeg, PositionDeal, parts_by_deal, second_legs
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,16 +7,12 @@ is the opening's own. `commissions.positions` keeps the others, deal by deal."""
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from commissions.distinct import distinct, distinct_with_first
-from commissions.judging.columns import MISSING, Rows
-from commissions.judging.deals import read_position_columns
+from commissions.distinct import distinct_with_first
+from commissions.judging.columns import MISSING, Bools, Int64s, Rows
+from commissions.judging.of_positions import read_position_columns
 from commissions.judging.rollup import pack
 from commissions.positions import IN, OUT, OUT_BY
-
-Int64s = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 class Openings(NamedTuple):
@@ -40,47 +36,50 @@ def no_openings(count: int) -> Openings:
     return Openings(np.zeros(count, dtype=np.bool_), volume, commission, spread, at_us)
 
 
-def read_openings(rows: Rows, wanted: Bools) -> Openings:
-    """Return the openings of the wanted deals, from all live deals of the store; the others know nothing."""
+def read_openings(rows: Rows, wanted: Bools, *, batch: Rows | None = None) -> Openings:
+    """Return the openings of the wanted deals, from all live deals of the store; the others know nothing.
+
+    `batch`: all that is recorded of the server from its first id to its last."""
     found = no_openings(len(rows))
     asking = np.flatnonzero(wanted & (rows["position"] != 0))  # position 0: the server named none
     if not len(asking):
         return found
     accounts, positions = rows["account"][asking], rows["position"][asking]
-    _keys, first, _place = distinct_with_first(pack([accounts, positions]))
-    stored = read_position_columns(accounts[first], positions[first])
+    _keys, first, place = distinct_with_first(pack([accounts, positions]))
+    stored = read_position_columns(accounts[first], positions[first], batch=batch)
     if not len(stored):
         return found
-    columns = [np.concatenate([accounts, stored["account"]]), np.concatenate([positions, stored["position"]])]
-    _keys, place = distinct(pack(columns))
-    opening = _openings_of(stored, place[len(asking) :], int(place.max()) + 1)
-    mine = place[: len(asking)]
+    opening = _openings_of(stored, len(first))
     for column, values in zip(found, opening, strict=True):
-        column[asking] = values[mine]
+        column[asking] = values[place]
     return found
 
 
-def _openings_of(stored: Rows, place: Int64s, size: int) -> Openings:
-    """Return the opening of each position; `place` says which position each stored deal belongs to."""
-    entry, volume = stored["entry"], stored["volume_e8"]
+def _openings_of(stored: Rows, size: int) -> Openings:
+    """Return the opening of each of `size` positions; one with more than one opening, or with none, is not simple."""
+    place, entry, volume = stored["place"], stored["entry"], stored["volume_e8"]
     opens = entry == IN
     closes = (entry == OUT) | (entry == OUT_BY)
-    others = np.bincount(place[~opens & ~closes], minlength=size)
+    opening = np.zeros(size, dtype=np.int64)
+    opening[place[opens]] = np.flatnonzero(opens)
     closed = np.zeros(size, dtype=np.int64)
     np.add.at(closed, place[closes], volume[closes])
-    first = _first_deals(stored, place, size)
-    opened = np.asarray((np.bincount(place[opens], minlength=size) == 1) & (others == 0))
-    simple = opened & (entry[first] == IN) & (closed <= volume[first])
-    bid, ask = stored["bid_e8"][first], stored["ask_e8"][first]
+    simple = np.asarray(np.bincount(place[opens], minlength=size) == 1)
+    simple[place[~opens & ~closes]] = False
+    simple[place[_earlier(stored, opening[place])]] = False
+    simple &= closed <= volume[opening]
+    bid, ask = stored["bid_e8"][opening], stored["ask_e8"][opening]
     quoted = (bid != MISSING) & (ask != MISSING)
     spread = np.where(quoted, np.where(quoted, ask, 0) - np.where(quoted, bid, 0), MISSING)
-    return Openings(simple, volume[first], stored["commission_e8"][first], spread, stored["at_us"][first])
+    return Openings(simple, volume[opening], stored["commission_e8"][opening], spread, stored["at_us"][opening])
 
 
-def _first_deals(stored: Rows, place: Int64s, size: int) -> Int64s:
-    """Return for each position the first of its deals in the order (time, ticket, leg); 0 for one without deals."""
-    order = np.lexsort((stored["leg"], stored["ticket"], stored["at_us"], place))
-    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
-    first = np.zeros(size, dtype=np.int64)
-    first[place[order[starts]]] = order[starts]
-    return first
+def _earlier(stored: Rows, other: Int64s) -> Bools:
+    """Return which deals stand before another deal in the order (time, ticket, leg)."""
+    earlier = np.zeros(len(stored), dtype=np.bool_)
+    alike = np.ones(len(stored), dtype=np.bool_)
+    for name in ("at_us", "ticket", "leg"):
+        column = stored[name]
+        earlier |= alike & (column < column[other])
+        alike &= column == column[other]
+    return earlier

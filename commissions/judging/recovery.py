@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from commissions.cpa import Advance, HoldLine, Order, left_before
 from commissions.enums import AccrualKind
 from commissions.judging.book import Book
-from commissions.judging.columns import Rows
+from commissions.judging.columns import Row, Rows
 from commissions.judging.exact import ExactResult, judge_rows
 from commissions.judging.history import moment
 from commissions.judging.plans import LoadedVersion, to_us
@@ -68,7 +68,7 @@ def recover(
     servers = _servers(rows)
     for place in mine:
         if results[place].first_line > 0:
-            key, line = _line(rows[place], results[place].first_line, numbers[place], book, servers)
+            key, line = _line(rows.row(place), results[place].first_line, numbers[place], book, servers)
             found.lines[line.deal_id] = (key, line)
     for key, lines in _by_key(found.lines.values()).items():
         if book.foretold is not None:
@@ -90,7 +90,7 @@ def _hold_back(
     if not held:
         return
     amounts = {roots[place]: exact_left(found.left[roots[place]], results[place].first_line) for place in held}
-    again = judge_rows(rows[held], chains[held], book, to_recover=amounts)
+    again = judge_rows(rows[np.array(held)], chains[held], book, to_recover=amounts)
     for place, result in zip(held, again, strict=True):
         results[place] = result
 
@@ -104,10 +104,9 @@ def _rounded(value: int) -> int:
     return round(Fraction(value, _COMPARED))
 
 
-def left_before_deal(row: np.void, line: Fraction, chain_number: int, book: Book) -> int:
+def left_before_deal(row: Row, line: Fraction, chain_number: int, book: Book) -> int:
     """Return what is left to recover before one deal, for its explanation."""
-    rows = np.array([row])
-    key, own = _line(rows[0], line, chain_number, book, _servers(rows))
+    key, own = _line(row, line, chain_number, book, _servers(Rows.of([row])))
     return _Walk(key, [own.order], {own.deal_id}).left_before([own])[own.deal_id]
 
 
@@ -189,13 +188,12 @@ def _advances(key: HoldKey) -> list[Advance]:
 
 
 def _line(
-    row: np.void, line: Fraction, chain_number: int, book: Book, servers: Mapping[int, int]
+    row: Row, line: Fraction, chain_number: int, book: Book, servers: Mapping[int, int]
 ) -> tuple[HoldKey, HoldLine]:
-    account = int(row["account"])
-    client = int(book.client_of[int(book.place(row["account"]))])
-    order = (int(row["at_us"]), 1, servers[account], int(row["ticket"]), int(row["leg"]))
+    client = int(book.client_of[book.lookup.place(row["account"])])
+    order = (row["at_us"], 1, servers[row["account"]], row["ticket"], row["leg"])
     key = HoldKey(client, book.chains.chains[chain_number].ib_ids[0])
-    return key, HoldLine(order, int(row["root"]), to_e20(line))
+    return key, HoldLine(order, row["root"], to_e20(line))
 
 
 def _servers(rows: Rows) -> dict[int, int]:

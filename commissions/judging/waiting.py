@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from commissions.enums import RejudgeCause
 from commissions.judging.clients import has_cpa, mark_accounts
+from commissions.judging.columns import array_text
 from commissions.judging.history import moment
 from commissions.judging.judged import Judged, Wait
 from commissions.judging.plans import known_versions, plan_version
@@ -62,7 +63,8 @@ def settle(looked_at: Collection[int], waits: Waits, *, server_id: int) -> None:
     """Take deals that were judged again out of the queue, except those that still wait."""
     done = [root for root in looked_at if root not in waits]
     if done:
-        Rejudge.objects.filter(deal_id__in=done).delete()
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM commissions_rejudge WHERE deal_id = ANY(%s::bigint[])", [array_text(done)])
     note(waits, server_id=server_id)
 
 

@@ -10,8 +10,9 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commissions.judging import compute, deals, exact
+from commissions.judging import compute, exact, of_positions
 from commissions.judging.book import open_book
+from commissions.judging.columns import Rows
 from commissions.judging.deals import is_trade, read_new
 from crm.scenarios.documents import Document
 from crm.scenarios.player import _record, deal_row
@@ -93,13 +94,13 @@ def compare_stored(world: World) -> tuple[int, int]:
     book = open_book(rows[is_trade(rows)])
     trades = rows[is_trade(rows)]
     scope = compute._scope(trades, compute.chains_of(trades, book), book)
-    linear, _measured = compute._measured(scope, book.cells.arrays(), book)
+    linear, _measured = compute._measured(scope, book.cells.arrays(), book, None)
     judged = compute.judge_trades(rows[is_trade(rows)], book, now=BEGINNING)
     slow = exact.judge_rows(judged.rows, judged.chain, book)
     for block in judged.blocks:
         columns = (block.verdict.tolist(), block.rate_row.tolist(), block.amount.tolist())
         for deal, *lines in zip(block.deals.tolist(), *columns, strict=True):
-            assert list(zip(*lines, strict=True)) == [tuple(line) for line in slow[deal].lines], judged.rows[deal]
+            assert list(zip(*lines, strict=True)) == [tuple(line) for line in slow[deal].lines], judged.rows.row(deal)
     return len(linear), int(np.count_nonzero(linear))
 
 
@@ -114,7 +115,7 @@ def test_columns_pay_what_the_calculation_pays(broker: Broker) -> None:
 
 
 def test_deals_of_many_positions_are_read_as_those_of_few(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Edited once and twice, moved to another position, and deleted: what stands is the same."""
+    """Edited once and twice, moved to another position, and deleted: what stands is the same, by index and in a row."""
     document = alike(Random(3))
     world = store(document)
     once, twice, moved, gone, other = document["deals"][:5]
@@ -123,17 +124,58 @@ def test_deals_of_many_positions_are_read_as_those_of_few(broker: Broker, monkey
         _record(world, [deal_row(world, edited)], later)
     _record(world, [deal_row(world, {**twice, "lots": "0.79"})], later)
     _record(world, [], later, [DealKey(gone["ticket"], 0)])
+    stored = read_new(server_id=world.server.pk, after_id=0, limit=10_000)
+    rows = stored[is_trade(stored) & (stored["position"] != 0)]
+    accounts, positions = np.unique(np.stack([rows["account"], rows["position"]], axis=1), axis=0).T
+    backwards = np.arange(len(positions))[::-1]
+    in_a_row: list[int] = []
+    read_through = of_positions._read_through
+    monkeypatch.setattr(of_positions, "_read_through", lambda *of: in_a_row.append(1) or read_through(*of))
+
+    few = of_positions.read_position_columns(accounts, positions)
+    monkeypatch.setattr(of_positions, "MANY", 0)
+    monkeypatch.setattr(of_positions, "_ROWS_IN_A_ROW", 10_000)
+    many = of_positions.read_position_columns(accounts, positions)
+    through = of_positions.read_position_columns(accounts[backwards], positions[backwards])
+    batches = [stored, stored[: len(stored) // 2], stored[len(stored) // 3 : -2], stored[-1:]]
+    known = [of_positions.read_position_columns(accounts, positions, batch=batch) for batch in batches]
+    monkeypatch.setattr(of_positions, "_ROWS_IN_A_ROW", 0)
+    by_index = of_positions.read_position_columns(accounts, positions)
+
+    names = ("place", "id", "at_us", "ticket", "leg", "entry", "volume_e8", "commission_e8", "bid_e8", "ask_e8")
+    expected = told(few, names)
+    assert told(many, names) == expected
+    assert told(by_index, names) == expected
+    assert [told(each, names) for each in known] == [expected] * len(batches)
+    assert told(through, names[1:]) == told(few, names[1:])
+    assert sorted(backwards[through["place"]].tolist()) == sorted(few["place"].tolist())
+    assert in_a_row == [1] * 6
+    assert sorted(many["ticket"].tolist()) == sorted(deal["ticket"] for deal in document["deals"] if deal is not gone)
+    stood = {row["id"]: row["revision"] for row in rows.each()}
+    assert sorted(stood[each] for each in many["id"].tolist())[-3:] == [1, 1, 2]
+
+
+def told(rows: Rows, names: tuple[str, ...]) -> list[tuple[int, ...]]:
+    return sorted(zip(*(rows[name].tolist() for name in names), strict=True))
+
+
+def test_positions_of_two_accounts_with_one_number_are_told_apart(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers of positions are a server's own. Asked for on one account, the deals of the other stay away."""
+    document = alike(Random(3))
+    world = store(document)
     rows = read_new(server_id=world.server.pk, after_id=0, limit=10_000)
     rows = rows[is_trade(rows) & (rows["position"] != 0)]
-    wanted = np.unique(np.stack([rows["account"], rows["position"]], axis=1), axis=0).T
+    accounts, positions = np.unique(np.stack([rows["account"], rows["position"]], axis=1), axis=0).T
+    stranger = accounts.max() + 1
+    monkeypatch.setattr(of_positions, "MANY", 0)
+    monkeypatch.setattr(of_positions, "_ROWS_IN_A_ROW", 10_000)
 
-    few = deals.read_position_columns(*wanted)
-    monkeypatch.setattr(deals, "MANY", 0)
-    many = deals.read_position_columns(*wanted)
+    found = of_positions.read_position_columns(np.where(positions == positions[0], stranger, accounts), positions)
 
-    assert sorted(many.tolist()) == sorted(few.tolist())
-    assert sorted(many["ticket"].tolist()) == sorted(deal["ticket"] for deal in document["deals"] if deal is not gone)
-    assert sorted(many["revision"].tolist())[-3:] == [1, 1, 2]
+    assert set(found["position"].tolist()) == set(positions[1:].tolist())
+    assert 0 not in found["place"].tolist()
 
 
 @pytest.mark.soak

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from django.db import connection
 
-from commissions.judging import deals, previous, writing
+from commissions.judging import of_positions, previous, writing
 from commissions.judging.columns import array_text
 from commissions.live import LIVE_SQL
 from tenancy.context import current_broker
@@ -54,8 +54,8 @@ def reads_whole(found: str) -> bool:
     ("statement", "params"),
     [
         (f"SELECT 1 {previous._STORED_FROM}", [NUMBERS]),
-        (f"SELECT 1 {deals._LIVE_OF_WANTED}", [NUMBERS, NUMBERS]),
-        (f"SELECT 1 {deals._ANY_OF_WANTED}", [NUMBERS, NUMBERS]),
+        (f"SELECT 1 {of_positions._LIVE_OF_WANTED}", [NUMBERS, NUMBERS]),
+        (f"SELECT 1 {of_positions._ANY_OF_WANTED}", [NUMBERS, NUMBERS]),
         (f"SELECT 1 FROM unnest(%s::bigint[]) AS w (id) JOIN commissions_judgement j ON j.deal_id = w.id "
          f"WHERE {LIVE_SQL}", [NUMBERS]),
     ],
