@@ -11,7 +11,7 @@ from access.services import record_audit
 from access.types import Actor
 from commissions.delegation.following import follow_assignment, follow_source
 from commissions.errors import PlanInvalid
-from commissions.judging.batches import JudgeOutcome, judge_next_batch, rejudge_next_batch
+from commissions.judging.batches import AGAIN_AT_ONCE, JudgeOutcome, judge_next_batch, rejudge_next_batch
 from commissions.models import Plan, PlanAssignment, PlanChange, PlanVersion
 from commissions.terms import Terms, parse_terms
 from commissions.versions import bump_plans, store_version
@@ -19,6 +19,7 @@ from core.errors import DomainError
 from ib.models import IB
 
 __all__ = [
+    "AGAIN_AT_ONCE",
     "JudgeOutcome",
     "PlanCodeTaken",
     "PlanSame",

@@ -37,9 +37,12 @@ from commissions.judging.writing import post_to_ledger, reserve_batch, write_day
 from commissions.models import CpaClient, JudgeBatch
 from commissions.settlement.days import lock_days, to_date
 from core.collecting import without_collector
+from core.heap import reusing_memory
 from trading.cursor import get_cursor, lock_cursor
 from trading.models import DealCursor
 
+AGAIN_AT_ONCE = 500_000  # of deals judged again, each line is held as it stood and as it stands
+LARGE = 20_000  # deals of a batch that works on arrays of some megabytes
 _ACTOR = Actor.system("engine")
 
 
@@ -94,14 +97,20 @@ def judge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOutco
     return judge_rows(rows, cursor=cursor, now=now) if len(rows) else JudgeOutcome()
 
 
-@without_collector()
 def judge_rows(rows: Rows, *, cursor: DealCursor, now: datetime) -> JudgeOutcome:
     """Judge the rows that stand behind the cursor, as `read_new` gave them, and move it past them.
 
     :raises CursorBusy, CursorMoved: another walker is at work; nothing was written."""
+    with without_collector(), reusing_memory(when=len(rows) >= LARGE):
+        return _judge_rows(rows, cursor=cursor, now=now)
+
+
+def _judge_rows(rows: Rows, *, cursor: DealCursor, now: datetime) -> JudgeOutcome:
     server_id = cursor.server_id
     waiting.start_cursor(server_id)
     fresh, again = _split(rows, cursor)
+    if len(again) > AGAIN_AT_ONCE and len(rows) > 1:
+        return _judge_rows(rows[: len(rows) // 2], cursor=cursor, now=now)
     work = _Work()
     if len(fresh):
         work.book = open_book(fresh)
@@ -109,7 +118,7 @@ def judge_rows(rows: Rows, *, cursor: DealCursor, now: datetime) -> JudgeOutcome
         mark_rows(rows, fresh, work.book)
         accrue_marked(server_id=server_id, now=now)
     if work.book is not None:
-        work.fresh = judge_trades(fresh, work.book, now=now)
+        work.fresh = judge_trades(fresh, work.book, now=now, batch=rows)
     if again:
         work.again = _judge_again(again, now=now)
     with transaction.atomic():
@@ -138,15 +147,15 @@ def rejudge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOut
     return _judge_roots(roots, cursor=cursor, now=now) if roots else JudgeOutcome()
 
 
-@without_collector()
 def _judge_roots(roots: Collection[int], *, cursor: DealCursor, now: datetime) -> JudgeOutcome:
     server_id = cursor.server_id
-    work = _Work(again=_judge_again(roots, now=now))
-    with transaction.atomic():
-        locked = lock_cursor(server_id=server_id, version=cursor.version)
-        _write(work, server_id=server_id, kind=BatchKind.AGAIN, deals=len(roots), now=now)
-        locked.version += 1
-        locked.save(update_fields=["version"])
+    with without_collector(), reusing_memory(when=len(roots) >= LARGE):
+        work = _Work(again=_judge_again(roots, now=now))
+        with transaction.atomic():
+            locked = lock_cursor(server_id=server_id, version=cursor.version)
+            _write(work, server_id=server_id, kind=BatchKind.AGAIN, deals=len(roots), now=now)
+            locked.version += 1
+            locked.save(update_fields=["version"])
     return JudgeOutcome(deals=len(roots), judged=work.judged)
 
 

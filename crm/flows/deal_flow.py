@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from commissions.services import judge_next_batch, rejudge_next_batch
+from commissions.services import AGAIN_AT_ONCE, judge_next_batch, rejudge_next_batch
 from crm.flows import sweeping
 from mt4bridge.columns import DealColumns, joined, microseconds
 from mt4bridge.errors import BridgeError
@@ -31,11 +31,10 @@ BACKFILL_FROM = timedelta(hours=6)  # a shorter past is read at once
 FIRST_STEP, SHORTEST_STEP, LONGEST_STEP = timedelta(days=2), timedelta(minutes=15), timedelta(days=92)
 RECORD_BATCH = 10_000  # rows stored in one transaction
 STEP_DEALS = 40_000  # a step aims at no more
-BACKFILL_DEALS = 500_000  # so many deals are judged before more are read
+BACKFILL_DEALS = 1_000_000  # so many deals are judged before more are read
 BACKFILL_SECONDS = 90.0  # a round's share; tasks end after 300
-# Judged in one transaction: each costs an entry and roll-up rows for every IB it meets, so fewer are cheaper; with so
-# many a process took 630 MB.
-JUDGE_BATCH = 500_000
+# Judged in one transaction: each costs an entry and roll-up rows for every IB it meets, so fewer are cheaper.
+JUDGE_BATCH = 1_000_000
 
 
 @dataclass(slots=True)
@@ -81,7 +80,7 @@ def judge_all(*, server_id: int, now: datetime) -> int:
     judged = 0
     while step := judge_next_batch(server_id=server_id, limit=JUDGE_BATCH, now=now):
         judged += step.judged
-    while step := rejudge_next_batch(server_id=server_id, limit=JUDGE_BATCH, now=now):
+    while step := rejudge_next_batch(server_id=server_id, limit=AGAIN_AT_ONCE, now=now):
         judged += step.judged
     mark_complete(server_id=server_id)
     return judged

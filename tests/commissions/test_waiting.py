@@ -7,10 +7,10 @@ import pytest
 
 from access.types import Actor
 from clients.models import Client
-from commissions.enums import Verdict
+from commissions.enums import BatchKind, Verdict
 from commissions.judging import batches
 from commissions.judging.deals import read_new
-from commissions.models import Judgement, Rejudge
+from commissions.models import JudgeBatch, Judgement, Rejudge
 from commissions.services import assign_plan, create_plan, judge_next_batch, publish_plan_version, rejudge_next_batch
 from ib.models import IB
 from ib.services import create_ib, place_clients
@@ -19,6 +19,7 @@ from mt4bridge.models import MtServer
 from tenancy.models import Broker
 from tests.trading.factories import (
     BEGINNING,
+    LOT,
     deal_row,
     make_account,
     make_client,
@@ -129,3 +130,27 @@ def test_rate_that_commits_after_a_newer_one_is_not_missed(
     assert before == (["NO_FX_RATE"], [0])
     assert waits == 1
     assert newest() == (["PAID"], [5 * 10**8])
+
+
+def test_many_edited_deals_are_judged_again_in_steps(
+    server: MtServer, trader: Client, system_actor: Actor, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ib = make_paid_ib(system_actor, now)
+    place_clients(places={trader.pk: ib.pk}, at=BEGINNING, actor=system_actor, now=now)
+    closed = {"entry": DealEntry.OUT, "deal_at": AT}
+    for rows in (
+        [deal_row(3), deal_row(4, position=3, **closed), deal_row(5), deal_row(6, position=5, **closed)],
+        [deal_row(ticket, position=ticket - 1, volume_e8=LOT // 2, **closed) for ticket in (2, 4, 6)],
+    ):
+        drain(server, now)
+        version = get_cursor(server.pk).version
+        record_deals(server_id=server.pk, version=version, reading=Reading(rows=rows), now=now)
+    monkeypatch.setattr(batches, "AGAIN_AT_ONCE", 1)
+    before = JudgeBatch.objects.count()
+
+    drain(server, now)
+
+    live = Judgement.objects.filter(revision=1).order_by("deal_id").values_list("amount_e8", flat=True)
+    assert list(live) == [[3 * 10**8]] * 3
+    steps = JudgeBatch.objects.order_by("pk").values_list("kind", "deals")[before:]
+    assert list(steps) == [(BatchKind.NEW, 1)] * 3
