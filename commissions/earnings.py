@@ -18,6 +18,7 @@ from commissions.models import PlanAssignment, PlanVersion
 from commissions.terms import Terms, parse_terms
 from core.errors import InvalidInput
 from core.money import E8, MAX_E8, from_e8
+from trading.queries import ROOT_SQL
 
 _BY_DAY = """
 SELECT d.day, coalesce(sum(d.amount) FILTER (WHERE d.via_ib_id = 0), 0),
@@ -126,9 +127,6 @@ WITH found AS MATERIALIZED (
 """
 
 
-_ROOT = """CASE WHEN d.revision = 0 THEN d.id ELSE (SELECT r.id FROM trading_deal r
-        WHERE r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0) END"""
-
 _SHOWN = "j.verdict[array_position(j.payee, m.id)] <> 0"
 
 # Inside `found`: what a row shows besides is joined to the rows of one page, and planned apart. In one statement with
@@ -151,6 +149,7 @@ ORDER BY f.deal_at DESC, f.deal_id DESC
 """
 
 _REBATES = _FOUND.format(live=LIVE_SQL, shown=_SHOWN, page=_PAGE) + _ROWS
+_ROOT = ROOT_SQL.format(alias="d")
 _NEWEST_REBATES = _NEWEST.format(live=LIVE_SQL, root=_ROOT, shown=_SHOWN, page=_PAGE) + _ROWS
 _REBATES_OF_ACCOUNTS = _OF_ACCOUNTS.format(live=LIVE_SQL, root=_ROOT, shown=_SHOWN, page=_PAGE) + _ROWS
 _REBATE = _FOUND_ONE.format(live=LIVE_SQL, shown=_SHOWN) + _ROWS

@@ -31,6 +31,10 @@ _TRADES = (DealAction.BUY, DealAction.SELL)
 NEWEST_SQL = """NOT EXISTS (
     SELECT 1 FROM trading_deal later WHERE later.server_id = {alias}.server_id AND later.ticket = {alias}.ticket
     AND later.leg = {alias}.leg AND later.revision > {alias}.revision AND later.revision > 0 OFFSET 0)"""
+# The identity of a deal: the id of its first revision. ORDER BY leaves no other index than that of the revisions.
+ROOT_SQL = """CASE WHEN {alias}.revision = 0 THEN {alias}.id ELSE (
+    SELECT r.id FROM trading_deal r WHERE r.server_id = {alias}.server_id AND r.ticket = {alias}.ticket
+    AND r.leg = {alias}.leg ORDER BY r.revision LIMIT 1) END"""
 # Live: no higher revision of the same deal exists, and this one does not delete it.
 LIVE_SQL = f"NOT {{alias}}.deleted AND {NEWEST_SQL}"
 

@@ -174,7 +174,7 @@ class Network:
         self._building: set[int] = set()  # IBs whose segments are on their way: two may have stood above each other
 
     def segments(self, ib_id: int) -> Segments:
-        """Return the chain that starts at this IB, over all time."""
+        """Return the moments at which the chain that starts at this IB may become another one, for its chains."""
         found = self._segments.get(ib_id)
         if found is None:
             self._building.add(ib_id)
@@ -187,16 +187,15 @@ class Network:
     def chain(self, segments: Segments, place: int) -> Chain:
         """Return the chain from one of the starts on, working out those above it first that nobody has asked for."""
         missing: list[tuple[Segments, int]] = []
-        found = segments.chains[place]
-        while found is None:
-            missing.append((segments, place))
-            at_us = segments.starts[place]
-            parent = self._parent_at(segments.ib_id, at_us)
-            segments = self.segments(parent) if parent else self.nobody
-            place = segments.place(at_us)
-            found = segments.chains[place]
-        for segments, place in reversed(missing):
-            found = segments.chains[place] = self._under(found, segments.ib_id, segments.starts[place])
+        each, at = segments, place
+        while (found := each.chains[at]) is None:
+            missing.append((each, at))
+            start = each.starts[at]
+            parent = self._parent_at(each.ib_id, start)
+            each = self.segments(parent) if parent else self.nobody
+            at = each.place(start)
+        for each, at in reversed(missing):
+            found = each.chains[at] = self._under(found, each.ib_id, each.starts[at])
         return found
 
     def chain_of_own_trades(self, chain: Chain, own_ib: int) -> Chain:

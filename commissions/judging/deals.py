@@ -7,7 +7,7 @@ import numpy as np
 
 from commissions.judging.columns import MISSING, Bools, Column, Rows, array_text, read_columns
 from trading.deposits import IS_DEPOSIT_SQL
-from trading.queries import LIVE_SQL
+from trading.queries import LIVE_SQL, ROOT_SQL
 
 _FACTS = (
     Column("id", "d.id"),
@@ -34,14 +34,16 @@ _FACTS = (
     Column("commission_e8", "d.commission_e8"),
     Column("at_us", "d.deal_at", "timestamptz"),
 )
-ROOT = Column(
-    "root",
-    "CASE WHEN d.revision = 0 THEN d.id ELSE (SELECT r.id FROM trading_deal r WHERE r.server_id = d.server_id "
-    "AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0) END",
-)
+ROOT = Column("root", ROOT_SQL.format(alias="d"))
 COLUMNS = (*_FACTS, ROOT)
 _BY_ROOT = (*_FACTS, Column("root", "r.id"))
 _LIVE = LIVE_SQL.format(alias="d")
+_REVISIONS_OF = """FROM trading_deal r CROSS JOIN LATERAL (SELECT * FROM trading_deal p WHERE p.server_id = r.server_id
+    AND p.ticket = r.ticket AND p.leg = r.leg ORDER BY p.revision OFFSET 0) d
+    WHERE r.id = ANY(%s::bigint[]) AND r.revision = 0 ORDER BY d.id"""
+_NEWEST_OF = """FROM trading_deal r CROSS JOIN LATERAL (SELECT * FROM trading_deal p WHERE p.server_id = r.server_id
+    AND p.ticket = r.ticket AND p.leg = r.leg ORDER BY p.revision DESC LIMIT 1) d
+    WHERE r.id = ANY(%s::bigint[]) AND r.revision = 0 ORDER BY r.id"""
 
 
 def read_new(*, server_id: int, after_id: int, limit: int) -> Rows:
@@ -52,27 +54,22 @@ def read_new(*, server_id: int, after_id: int, limit: int) -> Rows:
 
 def read_newest(roots: Collection[int]) -> Rows:
     """Return the newest revision, deleted or not, of each deal, by identity."""
-    tail = """FROM trading_deal r CROSS JOIN LATERAL (SELECT * FROM trading_deal p WHERE p.server_id = r.server_id
-        AND p.ticket = r.ticket AND p.leg = r.leg ORDER BY p.revision DESC LIMIT 1) d
-        WHERE r.id = ANY(%s::bigint[]) AND r.revision = 0 ORDER BY r.id"""
-    return read_columns(_BY_ROOT, tail, [array_text(sorted(roots))])
+    return read_columns(_BY_ROOT, _NEWEST_OF, [array_text(sorted(roots))])
 
 
 def read_revisions(roots: Collection[int]) -> Rows:
     """Return every revision of each deal: where an edited one stood before matters to its old position too."""
-    tail = """FROM trading_deal r JOIN trading_deal d
-        ON d.server_id = r.server_id AND d.ticket = r.ticket AND d.leg = r.leg
-        WHERE r.id = ANY(%s::bigint[]) AND r.revision = 0 ORDER BY d.id"""
-    return read_columns(_BY_ROOT, tail, [array_text(sorted(roots))])
+    return read_columns(_BY_ROOT, _REVISIONS_OF, [array_text(sorted(roots))])
 
 
 def read_judged_under(accounts: str, ibs: Sequence[int], start: datetime, end: datetime) -> Rows:
     """Return the live judged trades of a period [start, end) on the accounts below IBs; `accounts` of `queueing`."""
     tail = f"""FROM ({accounts}) AS chosen (id)
         JOIN trading_deal d ON d.account_id = chosen.id AND d.deal_at >= %(start)s AND d.deal_at < %(end)s
-        JOIN trading_deal r ON r.server_id = d.server_id AND r.ticket = d.ticket AND r.leg = d.leg AND r.revision = 0
+        CROSS JOIN LATERAL (SELECT p.id, p.server_id FROM trading_deal p WHERE p.server_id = d.server_id
+            AND p.ticket = d.ticket AND p.leg = d.leg ORDER BY p.revision LIMIT 1) r
         JOIN trading_dealcursor c ON c.server_id = r.server_id AND r.id <= c.judged_id
-        WHERE d.action IN (0, 1) AND {_LIVE} ORDER BY d.id"""
+        WHERE d.action IN (0, 1) AND {_LIVE} ORDER BY d.id"""  # noqa: S608 -- own text
     return read_columns(_BY_ROOT, tail, {"ibs": list(ibs), "start": start, "end": end})
 
 

@@ -20,7 +20,7 @@ OF_WANTED = """FROM unnest(%s::bigint[], %s::bigint[]) WITH ORDINALITY AS wanted
 _LIVE_OF_WANTED = OF_WANTED.format(live=f" AND {LIVE_SQL.format(alias='p')}")
 _ANY_OF_WANTED = OF_WANTED.format(live=" AND NOT p.deleted")
 _OUTDATED = """FROM trading_deal n CROSS JOIN LATERAL (SELECT * FROM trading_deal p WHERE p.server_id = n.server_id
-    AND p.ticket = n.ticket AND p.leg = n.leg AND p.revision < n.revision OFFSET 0) d
+    AND p.ticket = n.ticket AND p.leg = n.leg AND p.revision < n.revision ORDER BY p.revision OFFSET 0) d
     WHERE n.revision > 0 AND n.ticket BETWEEN %s AND %s"""
 # Bit n of `bits` says whether position first + n is wanted. CASE: only a position within has a bit.
 _THROUGH = """FROM trading_deal d WHERE d.action IN (0, 1) AND NOT d.deleted
@@ -32,9 +32,11 @@ _ASKED = ("id", "at_us", "ticket", "leg", "entry", "volume_e8", "commission_e8",
 _BY_PLACE = (Column("place", "wanted.place - 1"), *(column for column in COLUMNS if column.name in _ASKED))
 _BY_POSITION = tuple(column for column in COLUMNS if column.name in (*_ASKED, "account", "position"))
 MANY = 5_000  # positions from which it pays to read all deals that were ever revised
-_BITS = 64  # numbers for each wanted position
+_BITS = 16  # numbers for each wanted position: they travel within the statement
 _ROW_BYTES = 220  # of a stored deal
-_ROWS_IN_A_ROW = 6  # for each wanted position: to find one of its deals by index costs what ten cost in a row
+# For each wanted position: to find its deals by index costs what ten cost in a row, and some that nobody asked for come
+# along.
+_ROWS_IN_A_ROW = 6
 
 
 def read_positions(pairs: Sequence[tuple[int, int]]) -> Rows:
@@ -48,7 +50,7 @@ def read_position_columns(accounts: Int64s, positions: Int64s, *, batch: Rows | 
     """Return all live trades of the positions, each named once with its account, with what openings are asked for and
     `place`, which of the positions it is.
 
-    For many positions the revised deals are read at once, instead of asking about each deal: hardly any is revised.
+    For many positions what has a later revision is read at once, instead of asking about each deal: hardly any has.
     While the store has not many more deals than are wanted, as when a history is first imported, it is read through.
     `batch`: all that is recorded of these accounts from its first id to its last, which need not be read again."""
     if len(accounts) < MANY:

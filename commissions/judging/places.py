@@ -35,7 +35,7 @@ def _chains_at(leaf: Int64s, at_us: Int64s, network: Network) -> Int64s:
     used, which = distinct(found)
     owner = np.searchsorted(offset, used, side="right") - 1
     pairs = zip(owner.tolist(), (used - offset[owner]).tolist(), strict=True)
-    return np.array([network.chain(segments[leaf], place).number for leaf, place in pairs], dtype=np.int64)[which]
+    return np.array([network.chain(segments[mine], place).number for mine, place in pairs], dtype=np.int64)[which]
 
 
 def _mark_own_trades(chains: Int64s, clients: Int64s, book: Book) -> None:

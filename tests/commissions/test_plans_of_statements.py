@@ -2,8 +2,10 @@
 have pages, but by the statistics no row, and reading them whole for each row looks cheap."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,15 @@ import psycopg2
 import pytest
 from django.db import connection
 
-from commissions.judging import of_positions, previous, writing
+from commissions.judging import deals, of_positions, previous, writing
 from commissions.judging.columns import array_text
 from commissions.live import LIVE_SQL
 from tenancy.context import current_broker
 from tests.commissions.test_writing import OPEN, days_of
+from tests.trading.factories import deal_row, make_account, make_mt_group, make_server, make_symbol
+from trading.cursor import get_cursor
+from trading.queries import ROOT_SQL
+from trading.services import Reading, record_deals
 
 pytestmark = pytest.mark.unit
 TABLES = ("commissions_ibday", "commissions_judgement", "trading_deal")
@@ -38,6 +44,16 @@ def believed_empty(broker: object) -> Iterator[None]:
         yield
         for table in TABLES:
             cursor.execute("SELECT pg_clear_relation_stats(%s, %s)", [schema, table])
+
+
+@pytest.fixture
+def thousands_of_deals(broker: object, now: datetime) -> None:
+    """A table with pages: one without any is read whole for nothing."""
+    server = make_server()
+    make_symbol(server)
+    make_account(make_mt_group(server))
+    reading = Reading(rows=[deal_row(ticket) for ticket in range(1, 3_001)])
+    record_deals(server_id=server.pk, version=get_cursor(server.pk).version, reading=reading, now=now)
 
 
 def plan(statement: str, params: list[Any]) -> str:
@@ -66,6 +82,25 @@ def test_rows_are_probed_by_index(believed_empty: None, statement: str, params: 
 
     assert "Materialize" not in found
     assert "Anti Join" not in found
+
+
+@pytest.mark.parametrize(
+    ("statement", "params"),
+    [
+        (deals._NEWEST_OF, [NUMBERS]),
+        (deals._REVISIONS_OF, [NUMBERS]),
+        (of_positions._OUTDATED, [1, 5_000]),
+        (f", {ROOT_SQL.format(alias='p')} FROM trading_deal p WHERE p.id = ANY(%s::bigint[])", [NUMBERS]),
+    ],
+    ids=["newest revisions", "all revisions", "revisions out of date", "identity"],
+)
+def test_revisions_of_a_deal_are_found_by_the_key_of_deals(
+    thousands_of_deals: None, believed_empty: None, statement: str, params: list[Any]
+) -> None:
+    found = plan(f"SELECT 1 {statement}", params)
+
+    assert re.search(r"using deal_revision_once on trading_deal [pr] .*\n +Index Cond: .*leg", found)
+    assert not reads_whole(found)
 
 
 def test_roll_up_is_merged_by_its_key(believed_empty: None) -> None:
