@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import transaction
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commissions.judging import compute, exact, of_positions
@@ -179,7 +179,7 @@ def test_positions_of_two_accounts_with_one_number_are_told_apart(
 
 
 @pytest.mark.soak
-@settings(max_examples=3_000, deadline=None)
+@settings(max_examples=3_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(min_value=0, max_value=2**63))
 def test_columns_pay_what_the_calculation_pays_for_long(broker: Broker, seed: int) -> None:
     compare(alike(Random(seed)))
