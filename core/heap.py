@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-# Parameters of glibc's mallopt, and its defaults. Source: GNU C Library manual, "Malloc Tunable Parameters".
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_DEFAULTS = ((_TRIM_THRESHOLD, 128 * 1024), (_MMAP_MAX, 65_536))
+# Parameters of glibc's mallopt. Setting one of them ends malloc's own adjustment of the thresholds, so they are fixed
+# afterwards: blocks up to 4 MB come from the heap, and up to 8 MB of it may lie free. Source: GNU C Library manual,
+# "Malloc Tunable Parameters".
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _KEEPING = ((_TRIM_THRESHOLD, 2**31 - 1), (_MMAP_MAX, 0))
+_AFTERWARDS = ((_TRIM_THRESHOLD, 8 << 20), (_MMAP_THRESHOLD, 4 << 20), (_MMAP_MAX, 65_536))
 
 
 @contextmanager
@@ -25,7 +27,7 @@ def reusing_memory(*, when: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        _set(libc, _DEFAULTS)
+        _set(libc, _AFTERWARDS)
         libc.malloc_trim(0)
 
 

@@ -19,7 +19,7 @@ from commissions.judging.columns import Rows
 from commissions.judging.compute import judge_trades
 from commissions.judging.deals import is_trade, read_new, read_newest
 from commissions.judging.dependents import dependents_of_late, dependents_of_revised
-from commissions.judging.judged import Judged, chosen
+from commissions.judging.judged import Judged, SlowBatch, chosen
 from commissions.judging.measures import lock_tiers
 from commissions.judging.plans import known_versions
 from commissions.judging.previous import (
@@ -42,6 +42,7 @@ from trading.cursor import get_cursor, lock_cursor
 from trading.models import DealCursor
 
 AGAIN_AT_ONCE = 500_000  # of deals judged again, each line is held as it stood and as it stands
+KEPT_BY_DEAL = 200_000  # new deals at once where tiers, advances or CPA keep something of each
 LARGE = 20_000  # deals of a batch that works on arrays of some megabytes
 _ACTOR = Actor.system("engine")
 
@@ -88,13 +89,24 @@ def judge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOutco
 
     :raises CursorBusy, CursorMoved: another walker is at work; nothing was written."""
     cursor = get_cursor(server_id)
+    versions = known_versions()
+    if has_tiers(versions) or has_advances(versions) or has_cpa(versions):
+        limit = min(limit, KEPT_BY_DEAL)
     rows = read_new(server_id=server_id, after_id=cursor.judged_id, limit=limit)
     while len(rows) > 1:
         try:
             return judge_rows(rows, cursor=cursor, now=now)
         except OverflowError:  # of the batch's sums; those of a single deal always fit
             rows = rows[: len(rows) // 2]
+        except SlowBatch as slow:
+            rows = _before(rows, slow.before_id)
     return judge_rows(rows, cursor=cursor, now=now) if len(rows) else JudgeOutcome()
+
+
+def _before(rows: Rows, deal_id: int) -> Rows:
+    """Return the rows before a deal; half of them where it is not among them."""
+    before = int(np.searchsorted(rows["id"], deal_id))
+    return rows[: before if 0 < before < len(rows) else len(rows) // 2]
 
 
 def judge_rows(rows: Rows, *, cursor: DealCursor, now: datetime) -> JudgeOutcome:
@@ -109,8 +121,9 @@ def _judge_rows(rows: Rows, *, cursor: DealCursor, now: datetime) -> JudgeOutcom
     server_id = cursor.server_id
     waiting.start_cursor(server_id)
     fresh, again = _split(rows, cursor)
-    if len(again) > AGAIN_AT_ONCE and len(rows) > 1:
-        return _judge_rows(rows[: len(rows) // 2], cursor=cursor, now=now)
+    while len(again) > AGAIN_AT_ONCE and len(rows) > 1:
+        rows = rows[: len(rows) // 2]
+        fresh, again = _split(rows, cursor)
     work = _Work()
     if len(fresh):
         work.book = open_book(fresh)
@@ -142,7 +155,7 @@ def rejudge_next_batch(*, server_id: int, limit: int, now: datetime) -> JudgeOut
     while len(roots) > 1:
         try:
             return _judge_roots(roots, cursor=cursor, now=now)
-        except OverflowError:  # of the batch's sums; those of a single deal always fit
+        except (OverflowError, SlowBatch):  # of the batch's sums; those of a single deal always fit
             roots = roots[: len(roots) // 2]
     return _judge_roots(roots, cursor=cursor, now=now) if roots else JudgeOutcome()
 

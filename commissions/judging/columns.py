@@ -3,7 +3,7 @@
 Every column is an integer that is never null, so that all rows have one width. Source: PostgreSQL manual, COPY,
 "Binary Format"."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, NamedTuple, overload
 
@@ -16,7 +16,7 @@ from core.copying import EPOCH_US
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Row = Mapping[str, int]
-NO_COLUMNS: Mapping[str, Int64s] = {}
+_NO_COLUMNS: Mapping[str, Int64s] = {}
 MISSING = -(2**63)  # a null bigint
 _HEADER, _TRAILER = 19, 2
 _PIECE = 4_096  # rows that are taken apart at once: all their columns, while they stand in the processor's cache
@@ -72,22 +72,24 @@ class Rows:
         """Return one row as plain integers."""
         return {name: int(self[name][place]) for name in self.names}
 
-    def each(self) -> list[Row]:
-        """Return the rows one by one, as plain integers: for what looks at some deals closely."""
-        columns = [self[name].tolist() for name in self.names]
-        return [dict(zip(self.names, values, strict=True)) for values in zip(*columns, strict=True)]
+    def each(self) -> Iterator[Row]:
+        """Yield the rows one by one, as plain integers: for what looks at deals closely."""
+        for start in range(0, len(self), _PIECE):
+            columns = [self[name][start : start + _PIECE].tolist() for name in self.names]
+            for values in zip(*columns, strict=True):
+                yield dict(zip(self.names, values, strict=True))
 
     def _column(self, name: str) -> Int64s:
         return self._columns[name]
 
 
 class _Part(Rows):
-    """Some rows of others. A column is taken over when it is first asked for."""
+    """Some rows of others, which it keeps. A column is taken over when it is first asked for."""
 
     __slots__ = ("_index", "_whole")
 
     def __init__(
-        self, whole: Rows, wanted: Int64s | Bools | slice, columns: Mapping[str, Int64s] = NO_COLUMNS
+        self, whole: Rows, wanted: Int64s | Bools | slice, columns: Mapping[str, Int64s] = _NO_COLUMNS
     ) -> None:  # fmt: skip
         if isinstance(wanted, slice):
             size = len(range(*wanted.indices(len(whole))))

@@ -17,7 +17,7 @@ from commissions.judging.cells import CellKey, FlatCells, Formula, reason_bit
 from commissions.judging.chains import Chain
 from commissions.judging.columns import Rows
 from commissions.judging.exact import ExactResult, judge_rows
-from commissions.judging.judged import NOTHING_HELPS, Block, Judged, chosen
+from commissions.judging.judged import NOTHING_HELPS, Block, Judged, SlowBatch, chosen
 from commissions.judging.openings import read_openings
 from commissions.judging.payees import PayeeKey, ensure_payees
 from commissions.judging.places import chains_of
@@ -28,6 +28,7 @@ from commissions.vector import TOO_LARGE, Measured, amounts, multiplied
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+ONE_BY_ONE = 100_000  # exact calculations in one batch, of some 0.2 ms each
 _KINDS = (PartKind.OPENING, PartKind.CLOSING)
 
 
@@ -46,12 +47,17 @@ def judge_trades(
 
     `again`: the identities of deals that are judged again. `batch`: all that is recorded of the server from the first
     of these deals to the last, where they are such a piece of its history. Opens payees that are missing and begins to
-    keep the months of tiers, so it writes; the judgements themselves it only computes."""
+    keep the months of tiers, so it writes; the judgements themselves it only computes.
+
+    :raises SlowBatch: more than ONE_BY_ONE of them are beyond the columns; take fewer."""
     chain = chains_of(rows, book)
     weighed = weigh(rows, chain, book, roots=again) if has_tiers(book.memory.versions) else None
     scope = _scope(rows, chain if weighed is None else weighed.chain, book)
     cells = book.cells.arrays()
     linear, measured = _measured(scope, cells, book, batch)
+    slow = np.flatnonzero(~linear)
+    if len(slow) > ONE_BY_ONE:
+        raise SlowBatch(int(scope.rows["id"][slow[ONE_BY_ONE]]))
     one_by_one = chosen(scope.rows, ~linear)
     exact = judge_rows(one_by_one, scope.chain[~linear], book)
     recovering = None

@@ -27,6 +27,14 @@ class Wait(NamedTuple):
         return Wait(self.mt_group or other.mt_group, tuple(sorted({*self.currencies, *other.currencies})))
 
 
+class SlowBatch(Exception):
+    """More deals than a transaction has time for must be judged one by one; `before_id`: the first one too many."""
+
+    def __init__(self, before_id: int) -> None:
+        super().__init__(before_id)
+        self.before_id = before_id
+
+
 NOTHING_HELPS = Wait(0, ())  # a deal with an amount that cannot be booked: only a person can put that right
 
 

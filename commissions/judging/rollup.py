@@ -72,7 +72,8 @@ def _added(judged: Judged, block: Block, places: list[int], key: Int64s) -> Cont
         )
         for number, place in enumerate(places)
     ]
-    return Contributions(*(np.concatenate(column).astype(np.int64, copy=False) for column in zip(*columns, strict=True)))
+    joined = (np.concatenate(column) for column in zip(*columns, strict=True))
+    return Contributions(*(column.astype(np.int64, copy=False) for column in joined))
 
 
 def _volumes(judged: Judged, block: Block, places: list[int], order: Int64s, starts: Int64s) -> tuple[Int64s, Int64s]:

@@ -8,7 +8,7 @@ import pytest
 from access.types import Actor
 from clients.models import Client
 from commissions.enums import BatchKind, Verdict
-from commissions.judging import batches
+from commissions.judging import batches, compute
 from commissions.judging.deals import read_new
 from commissions.models import JudgeBatch, Judgement, Rejudge
 from commissions.services import assign_plan, create_plan, judge_next_batch, publish_plan_version, rejudge_next_batch
@@ -154,3 +154,20 @@ def test_many_edited_deals_are_judged_again_in_steps(
     assert list(live) == [[3 * 10**8]] * 3
     steps = JudgeBatch.objects.order_by("pk").values_list("kind", "deals")[before:]
     assert list(steps) == [(BatchKind.NEW, 1)] * 3
+
+
+def test_deals_that_take_the_exact_calculation_are_judged_in_steps(
+    server: MtServer, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has said yet what a lot of the group is. A million such deals would outlast the task that judges them."""
+    make_symbol(server)
+    make_account(make_mt_group(server, lot_factor=None))
+    rows = [deal_row(1), deal_row(3), deal_row(5)]
+    rows += [deal_row(ticket + 1, position=ticket, entry=DealEntry.OUT, deal_at=AT) for ticket in (1, 3, 5)]
+    record_deals(server_id=server.pk, version=get_cursor(server.pk).version, reading=Reading(rows=rows), now=now)
+    monkeypatch.setattr(compute, "ONE_BY_ONE", 1)
+
+    drain(server, now)
+
+    assert list(JudgeBatch.objects.order_by("pk").values_list("deals", "judged")) == [(4, 1), (1, 1), (1, 1)]
+    assert Judgement.objects.count() == 3
