@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -45,4 +46,21 @@ def dies_in_a_child(work: Callable[[], object], *, enter: Callable[[], object] |
         os._exit(0)
     _pid, status = os.waitpid(child, 0)
     enter()
+    wait_until_its_session_ended()
     return os.WIFSIGNALED(status)
+
+
+def wait_until_its_session_ended() -> None:
+    """Wait until no other session of this database holds an advisory lock: the database notices after a moment that a
+    process is gone, and whoever works alone gives way until then."""
+    deadline = time.monotonic() + 60
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid() "
+                "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            if not cursor.fetchone()[0]:
+                return
+        assert time.monotonic() < deadline, "the killed process still has a session"
+        time.sleep(0.01)

@@ -31,6 +31,7 @@ from tests.commissions.levels.world import (
     terms,
 )
 from tests.databases import ROOT
+from tests.killing import wait_until_its_session_ended
 from trading.models import DealCursor
 
 pytestmark = pytest.mark.unit
@@ -140,6 +141,7 @@ def test_a_walk_killed_between_two_ibs_is_finished_by_the_next(committed_databas
         _wait_until_blocked(child)
         child.send_signal(signal.SIGKILL)
         child.wait()
+    wait_until_its_session_ended()
     assert placed() == {"one": "silver"}
     runs = LevelRun.objects.count()
 
@@ -155,9 +157,10 @@ def _wait_until_blocked(child: "subprocess.Popen[bytes]") -> None:
         assert child.poll() is None, "the walk ended before it was blocked"
         assert time.monotonic() < deadline, "the walk was never blocked"
         with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")  # who is there, not who was there at the first look
             cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid() "
-                "AND (database IS NULL OR database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+                "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
+                "WHERE NOT l.granted AND a.datname = current_database()"  # rows are waited for under no database's name
             )
             if cursor.fetchone()[0]:
                 return
